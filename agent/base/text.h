@@ -1,0 +1,26 @@
+#pragma once
+// The two things every parser of a kernel file needs.
+
+#include <charconv>
+#include <string_view>
+#include <system_error>
+
+namespace manometer {
+
+/// Takes the text up to the first separator off the front of rest, and the separator with it; all of it if there is
+/// none.
+inline std::string_view take_until(std::string_view& rest, char separator) {
+  const size_t end = rest.find(separator);
+  const std::string_view taken = rest.substr(0, end);
+  rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+  return taken;
+}
+
+/// True if the whole text is one number that fits T.
+template <typename T>
+bool parse_number(std::string_view text, T& value, int base = 10) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+}  // namespace manometer

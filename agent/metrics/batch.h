@@ -1,0 +1,53 @@
+#pragma once
+// Metrics are values built at scrape: a target that is gone leaves no series behind.
+
+#include <initializer_list>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <prometheus/client_metric.h>
+#include <prometheus/metric_family.h>
+
+namespace manometer::metrics {
+
+using Label = prometheus::ClientMetric::Label;
+using Labels = std::vector<Label>;
+
+/// One exported metric. Every collector lists its own; docs/metrics.md is tested against these lists.
+struct Metric {
+  std::string_view name;
+  std::string_view help;
+  prometheus::MetricType type;
+  /// Names of the labels beyond those of the target, separated by commas; for the reference only.
+  std::string_view labels = "";
+};
+
+inline constexpr auto kGauge = prometheus::MetricType::Gauge;
+inline constexpr auto kCounter = prometheus::MetricType::Counter;
+
+class Batch {
+ public:
+  /// Adds one series. Metric must outlive the batch (they are constants). Label values may be any bytes: what is not
+  /// valid UTF-8 is replaced, and values are cut at kMaxLabelBytes.
+  void add(const Metric& metric, const Labels& target, std::initializer_list<Label> more, double value);
+  void add(const Metric& metric, const Labels& target, double value) { add(metric, target, {}, value); }
+
+  size_t series() const { return series_; }
+
+  /// The families in order of their names, and the batch empty again.
+  std::vector<prometheus::MetricFamily> take();
+
+ private:
+  std::map<std::string_view, prometheus::MetricFamily> families_;
+  size_t series_ = 0;
+};
+
+/// Longest label value we export; the longest name of ours is a pod's, 253 bytes.
+inline constexpr size_t kMaxLabelBytes = 256;
+
+/// text as valid UTF-8 of at most kMaxLabelBytes, every byte that is not replaced by U+FFFD.
+std::string label_value(std::string_view text);
+
+}  // namespace manometer::metrics
