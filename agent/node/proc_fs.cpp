@@ -50,13 +50,12 @@ std::vector<std::string_view> stat_fields(std::string_view text) {
 }  // namespace
 
 Result<ProcStat> parse_stat(std::string_view text) {
-  // proc(5) numbers: 3 state, 9 flags, 20 num_threads, 22 starttime, 28 startstack.
+  // proc(5) numbers: 3 state, 9 flags, 20 num_threads, 22 starttime.
   const auto fields = stat_fields(text);
   ProcStat stat;
   constexpr size_t kFirst = 3;
-  if (fields.size() <= 28 - kFirst || fields[0].size() != 1 || !parse_number(fields[9 - kFirst], stat.flags) ||
-      !parse_number(fields[20 - kFirst], stat.threads) || !parse_number(fields[22 - kFirst], stat.start_ticks) ||
-      !parse_number(fields[28 - kFirst], stat.start_stack)) {
+  if (fields.size() <= 22 - kFirst || fields[0].size() != 1 || !parse_number(fields[9 - kFirst], stat.flags) ||
+      !parse_number(fields[20 - kFirst], stat.threads) || !parse_number(fields[22 - kFirst], stat.start_ticks)) {
     return Error("malformed stat");
   }
   stat.state = fields[0][0];

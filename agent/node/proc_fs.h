@@ -19,7 +19,6 @@ struct ProcStat {
   uint32_t flags = 0;  // PF_*; kernel threads carry PF_KTHREAD
   uint32_t threads = 0;
   uint64_t start_ticks = 0;  // clock ticks since boot
-  uint64_t start_stack = 0;  // changes with every exec, which start_ticks does not; 0 without the right to see it
 
   bool is_kernel_thread() const { return (flags & 0x00200000U) != 0; }
   bool is_dead() const { return state == 'Z' || state == 'X'; }

@@ -1,0 +1,67 @@
+#include "agent/base/blocking_pool.h"
+
+#include <algorithm>
+
+namespace manometer {
+namespace {
+
+std::chrono::steady_clock::rep now() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
+
+}  // namespace
+
+thread_local BlockingPool::Worker* BlockingPool::current_worker = nullptr;
+
+bool BlockingPool::Worker::is_stuck() const {
+  const auto since = busy_since.load();
+  return since != 0 && now() - since > std::chrono::steady_clock::duration(kStuckAfter).count();
+}
+
+BlockingPool::Busy::Busy() { current_worker->busy_since = now(); }
+BlockingPool::Busy::~Busy() { current_worker->busy_since = 0; }
+
+BlockingPool::BlockingPool(boost::asio::io_context& loop)
+    : loop_(loop), keep_running_(jobs_.get_executor()), timer_(loop) {
+  add_worker();
+}
+
+BlockingPool::~BlockingPool() {
+  jobs_.stop();
+  for (const auto& worker : workers_) {
+    if (worker->thread.joinable()) worker->thread.join();
+  }
+}
+
+void BlockingPool::add_worker() {
+  Worker& worker = *workers_.emplace_back(std::make_unique<Worker>());
+  worker.thread = std::thread([this, &worker] {
+    current_worker = &worker;
+    jobs_.run();
+  });
+}
+
+size_t BlockingPool::stuck() const {
+  return static_cast<size_t>(std::ranges::count_if(workers_, [](const auto& worker) { return worker->is_stuck(); }));
+}
+
+void BlockingPool::watch() {
+  if (watching_) return;
+  watching_ = true;
+  timer_.expires_after(kStuckAfter);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    watching_ = false;
+    if (error) return;
+    const size_t stuck_now = stuck();
+    if (stuck_now == workers_.size() && outstanding_ > stuck_now && workers_.size() < kMaxThreads) add_worker();
+    if (outstanding_ > 0) watch();
+  });
+}
+
+bool BlockingPool::stop() {
+  timer_.cancel();
+  jobs_.stop();
+  if (stuck() > 0) return false;
+  for (const auto& worker : workers_) worker->thread.join();
+  return true;
+}
+
+}  // namespace manometer

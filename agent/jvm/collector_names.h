@@ -1,0 +1,24 @@
+#pragma once
+// What HotSpot calls its collectors in the performance data, from JDK 8 to 25, and what everybody else calls them.
+
+#include <optional>
+#include <string_view>
+
+namespace manometer::jvm {
+
+struct CollectorName {
+  std::string_view counter;  // sun.gc.collector.<n>.name
+  std::string_view bean;     // the GarbageCollectorMXBean of it; our label `collector` on GC series
+  std::string_view family;   // our label `collector` of the whole JVM
+  bool full = false;         // each run leaves nothing but the live set in the old generation
+  bool counts_phases = false;  // the counter counts concurrent phases too, so it only tells that it ran
+};
+
+/// nullopt: a name we do not know, or one that stands for nothing ("Shenandoah partial").
+std::optional<CollectorName> find_collector(std::string_view counter);
+
+/// cause as the JVM writes it (sun.gc.lastCause) if it is one of HotSpot's, else "other": the container writes it, and
+/// a label must not take whatever it likes.
+std::string_view known_cause(std::string_view cause);
+
+}  // namespace manometer::jvm

@@ -1,0 +1,179 @@
+#include "agent/jvm/perf_region.h"
+
+#include <algorithm>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "agent/jvm/vm_structs.h"
+#include "agent/node/read_file.h"
+
+namespace manometer::jvm {
+namespace {
+
+using node::Mapping;
+
+Refusal refusal(const Error& error) {
+  const bool denied = error.number() == EACCES || error.number() == EPERM;
+  return {denied ? Failure::kDenied : Failure::kUnsafe, error.message()};
+}
+
+/// HotSpot maps <tmp>/hsperfdata_<user>/<pid>, shared; a deleted one says so after its name.
+bool is_perf_data(const Mapping& mapping) {
+  return mapping.shared && mapping.offset == 0 && mapping.inode != 0 &&
+         mapping.path.find("/hsperfdata_") != std::string::npos;
+}
+
+/// "/tmp/hsperfdata_app/1": the last two parts of a mapping's path below /tmp, which is where HotSpot puts them whatever
+/// java.io.tmpdir says. What comes before them is not what the process sees if it is in a chroot.
+std::string path_in_root(std::string_view mapped) {
+  const size_t directory = mapped.rfind("/hsperfdata_");
+  return "tmp" + std::string(mapped.substr(directory));
+}
+
+/// Opens a path as the process would, but never outside its root and never through /proc's links.
+UniqueFd open_in_root(const node::Process& process, const std::string& path) {
+  const UniqueFd root(::openat(process.directory(), "root", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root) return {};
+  open_how how{};
+  how.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+  return UniqueFd(static_cast<int>(::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof(how))));
+}
+
+/// Opens for reading what an O_PATH descriptor stands for. Only a regular file: opening a device or a FIFO has effects.
+Result<UniqueFd> reopen_regular(const UniqueFd& path_fd, uint64_t inode) {
+  struct stat status {};
+  if (::fstat(path_fd.get(), &status) != 0) return Error::from_errno("stat performance data");
+  if (!S_ISREG(status.st_mode)) return Error("performance data: not a regular file");
+  // Not the device: overlayfs and btrfs show another one in maps than in stat.
+  if (status.st_ino != inode) return Error("performance data: not the file that this process maps");
+  if (status.st_size > static_cast<off_t>(kMaxPerfBytes)) return Error("performance data: larger than 1 MiB");
+  const std::string self = "/proc/self/fd/" + std::to_string(path_fd.get());
+  UniqueFd fd(::open(self.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (!fd) return Error::from_errno("open performance data");
+  return fd;
+}
+
+/// Reads up to buffer.size() bytes from the start; less if the file is shorter.
+Result<size_t> read_from_start(const UniqueFd& fd, std::span<std::byte> buffer) {
+  size_t used = 0;
+  while (used < buffer.size()) {
+    const ssize_t n = ::pread(fd.get(), buffer.data() + used, buffer.size() - used, static_cast<off_t>(used));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return Error::from_errno("read performance data");
+    if (n == 0) break;
+    used += static_cast<size_t>(n);
+  }
+  return used;
+}
+
+}  // namespace
+
+std::string_view to_string(Tier tier) {
+  switch (tier) {
+    case Tier::kNone: return "none";
+    case Tier::kHsperfdata: return "hsperfdata";
+    case Tier::kMemory: return "memory";
+  }
+  return "";
+}
+
+std::string_view to_string(Failure failure) {
+  switch (failure) {
+    case Failure::kStarting: return "starting";
+    case Failure::kPerfDataOff: return "perf_data_off";
+    case Failure::kNotHotSpot: return "not_hotspot";
+    case Failure::kDenied: return "denied";
+    case Failure::kUnsafe: return "unsafe";
+    case Failure::kMalformed: return "malformed";
+    case Failure::kUnresponsive: return "unresponsive";
+  }
+  return "";
+}
+
+const Mapping* find_libjvm(const std::vector<Mapping>& maps) {
+  const auto found = std::ranges::find_if(maps, [](const Mapping& mapping) {
+    return mapping.offset == 0 && (mapping.path.ends_with("/libjvm.so") || mapping.path.ends_with("/libjvm.so (deleted)"));
+  });
+  return found == maps.end() ? nullptr : &*found;
+}
+
+PerfRegion::Opened PerfRegion::open(node::Process process, const std::vector<Mapping>& maps) {
+  const auto mapping = std::ranges::find_if(maps, is_perf_data);
+  if (mapping == maps.end()) return PerfRegion(std::move(process), File{}).open_in_memory(maps);
+  // The link leads to the very inode that is mapped, whatever became of its path. Needs CAP_CHECKPOINT_RESTORE.
+  const File by_mapping{fmt::format("map_files/{:x}-{:x}", mapping->start, mapping->end), false, mapping->inode};
+  PerfRegion region(std::move(process), by_mapping);
+  auto fd = region.open_file(by_mapping);
+  if (fd) return region;
+  const bool may_not_follow = fd.error().number() == EPERM || fd.error().number() == EACCES;
+  if (!may_not_follow) return node::is_gone(fd.error().number()) ? Opened(Gone{}) : refusal(fd.error());
+  const File by_path{path_in_root(mapping->path), true, mapping->inode};
+  fd = region.open_file(by_path);
+  if (fd) {
+    region.source_ = by_path;
+    return region;
+  }
+  const Error by_path_error = std::move(fd).error();
+  auto in_memory = std::move(region).open_in_memory(maps);
+  // Of two reasons, that of the better tier helps more.
+  if (std::holds_alternative<Refusal>(in_memory)) return refusal(by_path_error);
+  return in_memory;
+}
+
+PerfRegion::Opened PerfRegion::open_in_memory(const std::vector<Mapping>& maps) && {
+  auto memory = node::ProcessMemory::open(process_);
+  if (!memory) return refusal(memory.error());
+  if (!*memory) return Gone{};
+  const Mapping* libjvm = find_libjvm(maps);
+  if (libjvm == nullptr) return Refusal{Failure::kNotHotSpot, "it maps no libjvm.so"};
+  const auto structs = find_vm_structs(**memory, libjvm->start);
+  if (!structs) return refusal(structs.error());
+  if (!*structs) return Refusal{Failure::kNotHotSpot, "its libjvm.so exports no gHotSpotVMStructs"};
+  const auto found = find_perf_memory(**memory, **structs);
+  if (!found) return refusal(found.error());
+  if (!*found) return Refusal{Failure::kPerfDataOff, "it keeps no performance data (-XX:-UsePerfData)"};
+  const auto [start, capacity] = **found;
+  if (capacity < kPerfHeaderBytes || capacity > kMaxPerfBytes)
+    return Refusal{Failure::kUnsafe, fmt::format("performance data of {} bytes", capacity)};
+  source_ = Memory{**std::move(memory), start, capacity};
+  return std::move(*this);
+}
+
+Result<UniqueFd> PerfRegion::open_file(const File& file) const {
+  const UniqueFd fd = file.below_root
+                          ? open_in_root(process_, file.path)
+                          : UniqueFd(::openat(process_.directory(), file.path.c_str(), O_PATH | O_CLOEXEC));
+  if (!fd) return Error::from_errno("open performance data");
+  return reopen_regular(fd, file.inode);
+}
+
+PerfRegion::Read PerfRegion::read(size_t bytes) {
+  if (const File* file = std::get_if<File>(&source_)) return read_file(*file, bytes);
+  return read_memory(std::get<Memory>(source_), bytes);
+}
+
+PerfRegion::Read PerfRegion::read_file(const File& file, size_t bytes) {
+  const auto fd = open_file(file);
+  if (!fd) return node::is_gone(fd.error().number()) ? Read(Gone{}) : refusal(fd.error());
+  buffer_.resize(std::min(bytes, kMaxPerfBytes));
+  const auto used = read_from_start(*fd, buffer_);
+  if (!used) return refusal(used.error());
+  return Bytes(buffer_.data(), *used);
+}
+
+PerfRegion::Read PerfRegion::read_memory(const Memory& memory, size_t bytes) {
+  buffer_.resize(std::min(bytes, memory.capacity));
+  const auto read = memory.memory.read(memory.start, buffer_);
+  if (read) return Bytes(buffer_);
+  // EIO: unmapped, as a JVM does shortly before it ends.
+  const int number = read.error().number();
+  return number == EIO || node::is_gone(number) ? Read(Gone{}) : refusal(read.error());
+}
+
+}  // namespace manometer::jvm

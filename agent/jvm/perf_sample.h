@@ -1,0 +1,127 @@
+#pragma once
+// From the performance data to what we export: names are resolved once for a JVM, then only values are read.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/base/result.h"
+#include "agent/jvm/collector_names.h"
+#include "agent/jvm/hsperf.h"
+
+namespace manometer::jvm {
+
+/// When HotSpot brings the used bytes of the heap up to date; it depends on collector and version.
+enum class UsedUpdate {
+  kContinuously,  // G1: with every region it hands out
+  kPeriodically,  // every 50 ms (Serial, Parallel and CMS before JDK 25) or 100 ms (Shenandoah)
+  kAtGc,          // ZGC; Serial and Parallel from JDK 25 on: what was left by the last collection
+};
+std::string_view to_string(UsedUpdate update);
+
+/// What does not change while the JVM lives. Texts are cut and printable; empty if unknown.
+struct JvmIdentity {
+  std::string vm;       // "OpenJDK 64-Bit Server VM"
+  std::string version;  // "17.0.15+6"
+  std::string_view collector;
+  UsedUpdate used_update = UsedUpdate::kAtGc;
+};
+
+struct GenerationSample {
+  std::optional<uint64_t> used_bytes;
+  std::optional<uint64_t> committed_bytes;
+  std::optional<uint64_t> max_bytes;
+};
+
+/// One of the JVM's collectors since its start.
+struct CollectorSample {
+  CollectorName name;
+  uint64_t runs = 0;
+  uint64_t time_ns = 0;
+  uint64_t last_end_ns = 0;  // on the JVM's own clock
+};
+
+/// The values of one moment. What a JVM does not have is nullopt.
+struct PerfSample {
+  /// Young and old, or the whole heap alone where the collector has no generations or shows none (ZGC before
+  /// generations, Shenandoah, Epsilon).
+  std::vector<GenerationSample> generations;
+  GenerationSample heap;  // max: what -Xmx allows
+  std::vector<CollectorSample> collectors;
+  std::string_view last_cause;                 // known_cause() of sun.gc.lastCause
+  std::optional<uint64_t> safepoints;
+  std::optional<uint64_t> safepoint_ns;       // threads stopped, the time to bring them to a stop included
+  std::optional<uint64_t> safepoint_sync_ns;  // that time alone
+  std::optional<uint64_t> threads;
+  std::optional<uint64_t> daemon_threads;
+  std::optional<uint64_t> started_threads;
+  std::optional<uint64_t> loaded_classes;    // now
+  std::optional<uint64_t> unloaded_classes;  // since the start
+  GenerationSample metaspace;                // as of the last collection; 0 before the first
+  std::optional<uint64_t> jit_ns;
+};
+
+/// Where the values of one JVM are.
+class PerfLayout {
+ public:
+  /// region: all of it, accessible.
+  static Result<PerfLayout> resolve(Bytes region);
+
+  const JvmIdentity& identity() const { return identity_; }
+  /// Entries there were; resolve again when there are more.
+  uint32_t entries() const { return entries_; }
+  /// read() needs this much from the region's start.
+  size_t bytes() const { return bytes_; }
+
+  /// region: at least bytes() of it.
+  PerfSample read(Bytes region) const;
+
+ private:
+  /// Where a long is; nullopt if the JVM has no such counter.
+  using Field = std::optional<uint32_t>;
+
+  struct Generation {
+    std::vector<Field> used;  // of its spaces
+    Field committed;
+    Field max;
+  };
+  struct Collector {
+    CollectorName name;
+    Field runs;
+    Field time;
+    Field last_end;
+  };
+
+  Field number(const PerfCatalog& catalog, const std::string& name);
+  std::string text(const PerfCatalog& catalog, Bytes region, std::string_view name) const;
+  Generation generation(const PerfCatalog& catalog, const std::string& prefix);
+  void resolve_collectors(const PerfCatalog& catalog, Bytes region);
+  void resolve_generations(const PerfCatalog& catalog, Bytes region);
+  void resolve_identity(const PerfCatalog& catalog, Bytes region);
+  std::string_view collector_family(const PerfCatalog& catalog, Bytes region) const;
+  UsedUpdate used_update(const PerfCatalog& catalog) const;
+
+  std::optional<uint64_t> value(Bytes region, Field field) const;
+  std::optional<uint64_t> nanoseconds(Bytes region, Field ticks) const;
+  GenerationSample read_generation(Bytes region, const Generation& generation) const;
+  void read_safepoints(Bytes region, PerfSample& sample) const;
+
+  uint32_t entries_ = 0;
+  size_t bytes_ = kPerfHeaderBytes;
+  JvmIdentity identity_;
+  double ns_per_tick_ = 1;
+  bool stop_includes_sync_ = false;
+  bool max_is_of_old_ = false;  // each generation may take all of the heap
+  std::vector<Generation> generations_;
+  std::vector<Collector> collectors_;
+  Generation metaspace_;
+  std::optional<PerfEntry> last_cause_;
+  Field safepoints_, safepoint_time_, safepoint_sync_time_;
+  Field threads_, daemon_threads_, started_threads_;
+  Field loaded_, unloaded_, shared_loaded_, shared_unloaded_;
+  Field jit_time_;
+};
+
+}  // namespace manometer::jvm

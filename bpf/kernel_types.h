@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: (Apache-2.0 OR GPL-2.0) */
+#ifndef MANOMETER_BPF_KERNEL_TYPES_H
+#define MANOMETER_BPF_KERNEL_TYPES_H
+/*
+ * The kernel's types as far as our programs touch them. CO-RE relocates every access against the BTF of the kernel they
+ * are loaded into, so only names matter here, not order or size, and a build needs no kernel of its own.
+ */
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+typedef struct {
+  int counter;
+} atomic_t;
+
+struct signal_struct {
+  atomic_t live; /* threads that have not begun to exit */
+};
+
+struct ns_common {
+  unsigned int inum;
+};
+
+struct pid_namespace {
+  struct ns_common ns;
+};
+
+struct upid {
+  int nr;
+  struct pid_namespace *ns;
+};
+
+struct pid {
+  unsigned int level;
+  struct upid numbers[1]; /* level + 1 of them, the initial namespace's first */
+};
+
+struct task_struct {
+  int tgid;
+  struct task_struct *group_leader;
+  struct signal_struct *signal;
+  struct pid *thread_pid;
+  __u64 start_boottime;
+};
+
+struct linux_binprm;
+
+#pragma clang attribute pop
+
+#endif
