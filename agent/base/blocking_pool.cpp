@@ -46,12 +46,14 @@ size_t BlockingPool::stuck() const {
 void BlockingPool::watch() {
   if (watching_) return;
   watching_ = true;
-  timer_.expires_after(kStuckAfter);
+  timer_.expires_after(kStuckAfter / 2);
   timer_.async_wait([this](const boost::system::error_code& error) {
     watching_ = false;
     if (error) return;
     const size_t stuck_now = stuck();
-    if (stuck_now == workers_.size() && outstanding_ > stuck_now && workers_.size() < kMaxThreads) add_worker();
+    // Doubling, because one file system often hangs for many.
+    size_t missing = stuck_now < workers_.size() ? 0 : std::min(outstanding_ - stuck_now, workers_.size());
+    for (; missing > 0 && workers_.size() < kMaxThreads; --missing) add_worker();
     if (outstanding_ > 0) watch();
   });
 }

@@ -18,7 +18,7 @@ namespace manometer {
 class BlockingPool {
  public:
   /// A job that runs this long counts as stuck; a local read takes microseconds.
-  static constexpr std::chrono::milliseconds kStuckAfter{500};
+  static constexpr std::chrono::milliseconds kStuckAfter{200};
   /// Threads at most. A container could hang one for each of its processes.
   static constexpr size_t kMaxThreads = 32;
 

@@ -17,11 +17,6 @@ namespace {
 
 using node::Mapping;
 
-Refusal refusal(const Error& error) {
-  const bool denied = error.number() == EACCES || error.number() == EPERM;
-  return {denied ? Failure::kDenied : Failure::kUnsafe, error.message()};
-}
-
 /// HotSpot maps <tmp>/hsperfdata_<user>/<pid>, shared; a deleted one says so after its name.
 bool is_perf_data(const Mapping& mapping) {
   return mapping.shared && mapping.offset == 0 && mapping.inode != 0 &&
@@ -74,6 +69,11 @@ Result<size_t> read_from_start(const UniqueFd& fd, std::span<std::byte> buffer) 
 
 }  // namespace
 
+Refusal to_refusal(const Error& error) {
+  const bool denied = error.number() == EACCES || error.number() == EPERM;
+  return {denied ? Failure::kDenied : Failure::kUnsafe, error.message()};
+}
+
 std::string_view to_string(Tier tier) {
   switch (tier) {
     case Tier::kNone: return "none";
@@ -112,7 +112,7 @@ PerfRegion::Opened PerfRegion::open(node::Process process, const std::vector<Map
   auto fd = region.open_file(by_mapping);
   if (fd) return region;
   const bool may_not_follow = fd.error().number() == EPERM || fd.error().number() == EACCES;
-  if (!may_not_follow) return node::is_gone(fd.error().number()) ? Opened(Gone{}) : refusal(fd.error());
+  if (!may_not_follow) return node::is_gone(fd.error().number()) ? Opened(Gone{}) : to_refusal(fd.error());
   const File by_path{path_in_root(mapping->path), true, mapping->inode};
   fd = region.open_file(by_path);
   if (fd) {
@@ -122,21 +122,21 @@ PerfRegion::Opened PerfRegion::open(node::Process process, const std::vector<Map
   const Error by_path_error = std::move(fd).error();
   auto in_memory = std::move(region).open_in_memory(maps);
   // Of two reasons, that of the better tier helps more.
-  if (std::holds_alternative<Refusal>(in_memory)) return refusal(by_path_error);
+  if (std::holds_alternative<Refusal>(in_memory)) return to_refusal(by_path_error);
   return in_memory;
 }
 
 PerfRegion::Opened PerfRegion::open_in_memory(const std::vector<Mapping>& maps) && {
   auto memory = node::ProcessMemory::open(process_);
-  if (!memory) return refusal(memory.error());
+  if (!memory) return to_refusal(memory.error());
   if (!*memory) return Gone{};
   const Mapping* libjvm = find_libjvm(maps);
   if (libjvm == nullptr) return Refusal{Failure::kNotHotSpot, "it maps no libjvm.so"};
   const auto structs = find_vm_structs(**memory, libjvm->start);
-  if (!structs) return refusal(structs.error());
+  if (!structs) return to_refusal(structs.error());
   if (!*structs) return Refusal{Failure::kNotHotSpot, "its libjvm.so exports no gHotSpotVMStructs"};
   const auto found = find_perf_memory(**memory, **structs);
-  if (!found) return refusal(found.error());
+  if (!found) return to_refusal(found.error());
   if (!*found) return Refusal{Failure::kPerfDataOff, "it keeps no performance data (-XX:-UsePerfData)"};
   const auto [start, capacity] = **found;
   if (capacity < kPerfHeaderBytes || capacity > kMaxPerfBytes)
@@ -160,10 +160,10 @@ PerfRegion::Read PerfRegion::read(size_t bytes) {
 
 PerfRegion::Read PerfRegion::read_file(const File& file, size_t bytes) {
   const auto fd = open_file(file);
-  if (!fd) return node::is_gone(fd.error().number()) ? Read(Gone{}) : refusal(fd.error());
+  if (!fd) return node::is_gone(fd.error().number()) ? Read(Gone{}) : to_refusal(fd.error());
   buffer_.resize(std::min(bytes, kMaxPerfBytes));
   const auto used = read_from_start(*fd, buffer_);
-  if (!used) return refusal(used.error());
+  if (!used) return to_refusal(used.error());
   return Bytes(buffer_.data(), *used);
 }
 
@@ -173,7 +173,7 @@ PerfRegion::Read PerfRegion::read_memory(const Memory& memory, size_t bytes) {
   if (read) return Bytes(buffer_);
   // EIO: unmapped, as a JVM does shortly before it ends.
   const int number = read.error().number();
-  return number == EIO || node::is_gone(number) ? Read(Gone{}) : refusal(read.error());
+  return number == EIO || node::is_gone(number) ? Read(Gone{}) : to_refusal(read.error());
 }
 
 }  // namespace manometer::jvm

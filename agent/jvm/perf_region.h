@@ -2,6 +2,7 @@
 // Finds a JVM's performance data from outside and reads them without trusting the container: never by a path that could
 // lead out of it, never a file that is not mapped by this very JVM, never by mmap (a truncated file would kill us).
 
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -30,6 +31,8 @@ enum class Failure {
   kMalformed,     // not performance data
   kUnresponsive,  // a read does not come back
 };
+inline constexpr std::array kFailures{Failure::kStarting, Failure::kPerfDataOff, Failure::kNotHotSpot, Failure::kDenied,
+                                      Failure::kUnsafe,   Failure::kMalformed,   Failure::kUnresponsive};
 std::string_view to_string(Failure failure);
 
 /// A failure with its details for the log.
@@ -37,6 +40,8 @@ struct Refusal {
   Failure failure;
   std::string detail;
 };
+/// kDenied for errors of rights, else kUnsafe.
+Refusal to_refusal(const Error& error);
 
 /// The process, or what of it we read, is gone.
 struct Gone {};

@@ -41,7 +41,8 @@ std::string label_value(std::string_view text) {
   return out;
 }
 
-void Batch::add(const Metric& metric, const Labels& target, std::initializer_list<Label> more, double value) {
+prometheus::ClientMetric& Batch::add_series(const Metric& metric, const Labels& target,
+                                            std::initializer_list<Label> more) {
   auto [it, fresh] = families_.try_emplace(metric.name);
   prometheus::MetricFamily& family = it->second;
   if (fresh) {
@@ -53,8 +54,20 @@ void Batch::add(const Metric& metric, const Labels& target, std::initializer_lis
   series.label.reserve(target.size() + more.size());
   for (const Label& label : target) series.label.push_back({label.name, label_value(label.value)});
   for (const Label& label : more) series.label.push_back({label.name, label_value(label.value)});
-  (metric.type == kCounter ? series.counter.value : series.gauge.value) = value;
   ++series_;
+  return series;
+}
+
+void Batch::add(const Metric& metric, const Labels& target, std::initializer_list<Label> more, double value) {
+  prometheus::ClientMetric& series = add_series(metric, target, more);
+  (metric.type == kCounter ? series.counter.value : series.gauge.value) = value;
+}
+
+void Batch::add_summary(const Metric& metric, const Labels& target, std::initializer_list<Label> more, uint64_t count,
+                        double sum) {
+  prometheus::ClientMetric& series = add_series(metric, target, more);
+  series.summary.sample_count = count;
+  series.summary.sample_sum = sum;
 }
 
 std::vector<prometheus::MetricFamily> Batch::take() {

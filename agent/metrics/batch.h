@@ -26,6 +26,8 @@ struct Metric {
 
 inline constexpr auto kGauge = prometheus::MetricType::Gauge;
 inline constexpr auto kCounter = prometheus::MetricType::Counter;
+/// Count and sum, without quantiles.
+inline constexpr auto kSummary = prometheus::MetricType::Summary;
 
 class Batch {
  public:
@@ -34,12 +36,17 @@ class Batch {
   void add(const Metric& metric, const Labels& target, std::initializer_list<Label> more, double value);
   void add(const Metric& metric, const Labels& target, double value) { add(metric, target, {}, value); }
 
+  void add_summary(const Metric& metric, const Labels& target, std::initializer_list<Label> more, uint64_t count,
+                   double sum);
+
   size_t series() const { return series_; }
 
   /// The families in order of their names, and the batch empty again.
   std::vector<prometheus::MetricFamily> take();
 
  private:
+  prometheus::ClientMetric& add_series(const Metric& metric, const Labels& target, std::initializer_list<Label> more);
+
   std::map<std::string_view, prometheus::MetricFamily> families_;
   size_t series_ = 0;
 };

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "agent/collectors/collector.h"
+
+namespace manometer {
+class BlockingPool;
+namespace container {
+class Index;
+}
+namespace jvm {
+class Discovery;
+class Registry;
+}  // namespace jvm
+namespace probes {
+class Probes;
+}
+}  // namespace manometer
+
+namespace manometer::collectors {
+
+/// What the collectors read. All of it must outlive them.
+struct Sources {
+  const container::Index& containers;
+  const jvm::Registry& jvms;
+  const jvm::Discovery& discovery;
+  const probes::Probes& probes;
+  const BlockingPool& pool;
+};
+
+/// Every collector there is, in the order in which they run.
+std::vector<std::unique_ptr<Collector>> make_collectors(const Sources& sources);
+
+}  // namespace manometer::collectors

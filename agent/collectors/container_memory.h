@@ -1,0 +1,21 @@
+#pragma once
+
+#include "agent/collectors/collector.h"
+#include "agent/container/index.h"
+
+namespace manometer::collectors {
+
+/// What the kernel accounts to the containers that have a JVM, read at scrape.
+class ContainerMemory : public Collector {
+ public:
+  explicit ContainerMemory(const container::Index& containers) : containers_(containers) {}
+
+  std::string_view name() const override { return "container_memory"; }
+  std::span<const metrics::Metric> metrics() const override;
+  Result<void> collect(metrics::Batch& batch) override;
+
+ private:
+  const container::Index& containers_;
+};
+
+}  // namespace manometer::collectors

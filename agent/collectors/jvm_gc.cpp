@@ -1,0 +1,53 @@
+#include "agent/collectors/jvm_gc.h"
+
+#include <array>
+
+namespace manometer::collectors {
+namespace {
+
+using metrics::kCounter;
+using metrics::kSummary;
+using metrics::Metric;
+
+enum Name { kPause, kSafepoints, kSafepointSeconds, kSyncSeconds };
+constexpr std::array kMetrics{
+    Metric{"manometer_jvm_gc_pause_seconds",
+           "Pauses for garbage collection, the time to reach them included, since the agent knows the JVM. collector: "
+           "as its MXBean is called.",
+           kSummary, "collector,cause"},
+    Metric{"manometer_jvm_safepoints_total", "Times all threads were stopped, for whatever reason.", kCounter},
+    Metric{"manometer_jvm_safepoint_seconds_total",
+           "Time in which all threads were stopped or being stopped, for whatever reason.", kCounter},
+    Metric{"manometer_jvm_safepoint_sync_seconds_total", "Time spent to bring the threads to a stop; part of the above.",
+           kCounter},
+};
+constexpr double kSecondsPerNanosecond = 1e-9;
+
+void add_seconds(metrics::Batch& batch, Name name, const metrics::Labels& target, std::optional<uint64_t> ns) {
+  if (ns) batch.add(kMetrics[name], target, static_cast<double>(*ns) * kSecondsPerNanosecond);
+}
+
+}  // namespace
+
+std::span<const Metric> JvmGc::metrics() const { return kMetrics; }
+
+Result<void> JvmGc::collect(metrics::Batch& batch) {
+  for (const auto& [key, jvm] : jvms_.jvms()) {
+    if (!jvm.sample || jvm.refusal) continue;
+    const metrics::Labels target = jvm.target.labels();
+    for (const auto& [collector_and_cause, pauses] : jvm.gc.by_cause()) {
+      const auto& [collector, cause] = collector_and_cause;
+      batch.add_summary(kMetrics[kPause], target,
+                        {{"collector", std::string(collector)}, {"cause", std::string(cause)}}, pauses.count,
+                        static_cast<double>(pauses.ns) * kSecondsPerNanosecond);
+    }
+    if (jvm.sample->safepoints) {
+      batch.add(kMetrics[kSafepoints], target, static_cast<double>(*jvm.sample->safepoints));
+    }
+    add_seconds(batch, kSafepointSeconds, target, jvm.sample->safepoint_ns);
+    add_seconds(batch, kSyncSeconds, target, jvm.sample->safepoint_sync_ns);
+  }
+  return {};
+}
+
+}  // namespace manometer::collectors

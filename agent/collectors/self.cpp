@@ -1,0 +1,116 @@
+#include "agent/collectors/self.h"
+
+#include <array>
+#include <dirent.h>
+#include <memory>
+#include <sys/resource.h>
+#include <fcntl.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "agent/base/blocking_pool.h"
+#include "agent/base/text.h"
+#include "agent/jvm/discovery.h"
+#include "agent/jvm/registry.h"
+#include "agent/node/read_file.h"
+#include "agent/probes/probes.h"
+
+namespace manometer::collectors {
+namespace {
+
+using metrics::kCounter;
+using metrics::kGauge;
+using metrics::Metric;
+
+enum Name {
+  kBuildInfo, kJvms, kFailures, kDenied, kBlocked, kProbe, kLost, kRunSeconds, kRuns, kCpu, kRss, kFds
+};
+constexpr std::array kMetrics{
+    Metric{"manometer_build_info", "Version of the agent, always 1.", kGauge, "version"},
+    Metric{"manometer_jvms", "JVMs known, by how they are read.", kGauge, "tier"},
+    Metric{"manometer_jvm_read_failures_total", "Times a JVM's data became unreadable, by reason.", kCounter, "reason"},
+    Metric{"manometer_processes_denied", "Processes the last scan could not look into for lack of rights.", kGauge},
+    Metric{"manometer_blocked_reads", "Reads that hang now, on a file system that does not answer.", kGauge},
+    Metric{"manometer_probe_attached", "1 if the probe works, 0 if the agent does without.", kGauge, "probe"},
+    Metric{"manometer_events_lost_total", "Events from the kernel that were lost, by what lost them.", kCounter,
+           "reason"},
+    Metric{"manometer_bpf_run_seconds_total", "Time in a BPF program; while kernel.bpf_stats_enabled is 1.", kCounter,
+           "program"},
+    Metric{"manometer_bpf_runs_total", "Runs of a BPF program; while kernel.bpf_stats_enabled is 1.", kCounter,
+           "program"},
+    Metric{"process_cpu_seconds_total", "User and system CPU time of the agent.", kCounter},
+    Metric{"process_resident_memory_bytes", "Resident memory of the agent.", kGauge},
+    Metric{"process_open_fds", "Open file descriptors of the agent.", kGauge},
+};
+
+double seconds(const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6; }
+
+Result<uint64_t> parse_resident_pages(std::string_view statm) {
+  take_until(statm, ' ');
+  uint64_t pages = 0;
+  if (!parse_number(take_until(statm, ' '), pages)) return Error("malformed statm");
+  return pages;
+}
+
+Result<double> open_fds() {
+  const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir("/proc/self/fd"), ::closedir);
+  if (!dir) return Error::from_errno("open /proc/self/fd");
+  double count = -3;  // ".", ".." and the directory itself
+  while (::readdir(dir.get()) != nullptr) ++count;  // NOLINT(concurrency-mt-unsafe): this DIR is ours alone
+  return count;
+}
+
+}  // namespace
+
+std::span<const Metric> Self::metrics() const { return kMetrics; }
+
+void Self::add_jvms(metrics::Batch& batch) const {
+  std::map<std::string_view, double> by_tier;
+  for (const auto tier : {jvm::Tier::kHsperfdata, jvm::Tier::kMemory, jvm::Tier::kNone}) by_tier[to_string(tier)] = 0;
+  for (const auto& [key, jvm] : sources_.jvms.jvms()) ++by_tier[to_string(jvm.refusal ? jvm::Tier::kNone : jvm.tier)];
+  for (const auto& [tier, count] : by_tier) batch.add(kMetrics[kJvms], {}, {{"tier", std::string(tier)}}, count);
+  for (const auto failure : jvm::kFailures) {
+    const auto found = sources_.jvms.failures().find(failure);
+    const uint64_t count = found == sources_.jvms.failures().end() ? 0 : found->second;
+    batch.add(kMetrics[kFailures], {}, {{"reason", std::string(to_string(failure))}}, static_cast<double>(count));
+  }
+  batch.add(kMetrics[kDenied], {}, static_cast<double>(sources_.discovery.denied()));
+  batch.add(kMetrics[kBlocked], {}, static_cast<double>(sources_.pool.stuck()));
+}
+
+void Self::add_probes(metrics::Batch& batch) const {
+  for (const probes::Status& probe : sources_.probes.status()) {
+    batch.add(kMetrics[kProbe], {}, {{"probe", std::string(probe.name)}}, probe.attached ? 1 : 0);
+  }
+  for (const auto& [reason, count] : sources_.probes.lost()) {
+    batch.add(kMetrics[kLost], {}, {{"reason", std::string(reason)}}, static_cast<double>(count));
+  }
+  for (const bpf::ProgramStats& stats : sources_.probes.program_stats()) {
+    constexpr double kSecondsPerNanosecond = 1e-9;
+    batch.add(kMetrics[kRunSeconds], {}, {{"program", stats.program}},
+              static_cast<double>(stats.run_ns) * kSecondsPerNanosecond);
+    batch.add(kMetrics[kRuns], {}, {{"program", stats.program}}, static_cast<double>(stats.runs));
+  }
+}
+
+Result<void> Self::add_process(metrics::Batch& batch) const {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  batch.add(kMetrics[kCpu], {}, seconds(usage.ru_utime) + seconds(usage.ru_stime));
+  const auto pages = node::read_and_parse(AT_FDCWD, "/proc/self/statm", parse_resident_pages);
+  if (!pages) return pages.error();
+  if (*pages) batch.add(kMetrics[kRss], {}, static_cast<double>(**pages) * static_cast<double>(::sysconf(_SC_PAGESIZE)));
+  const auto fds = open_fds();
+  if (!fds) return fds.error();
+  batch.add(kMetrics[kFds], {}, *fds);
+  return {};
+}
+
+Result<void> Self::collect(metrics::Batch& batch) {
+  batch.add(kMetrics[kBuildInfo], {}, {{"version", MANOMETER_VERSION}}, 1);
+  add_jvms(batch);
+  add_probes(batch);
+  return add_process(batch);
+}
+
+}  // namespace manometer::collectors

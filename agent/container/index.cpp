@@ -1,0 +1,50 @@
+#include "agent/container/index.h"
+
+#include "agent/base/text.h"
+#include "agent/container/cgroup_name.h"
+
+namespace manometer::container {
+namespace {
+
+bool has_memory_controller(std::string_view controllers) {
+  while (!controllers.empty()) {
+    if (take_until(controllers, ',') == "memory") return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string Index::acquire(const std::vector<node::CgroupLine>& lines) {
+  std::string memory;
+  std::string unified;
+  for (const node::CgroupLine& line : lines) {
+    if (has_memory_controller(line.controllers)) memory = line.path;
+    if (line.controllers.empty()) unified = line.path;
+  }
+  const std::string& key = memory.empty() ? unified : memory;
+  auto found = containers_.find(key);
+  if (found == containers_.end()) found = containers_.emplace(key, open(key, unified)).first;
+  ++found->second.processes;
+  return key;
+}
+
+Container Index::open(const std::string& path, const std::string& unified_path) {
+  Container container;
+  container.target.container = cgroup_name(path);
+  if (!mount_) return container;
+  auto memory = node::MemoryCgroup::open(*mount_, path, unified_path);
+  if (memory) {
+    container.memory = *std::move(memory);
+  } else {
+    log_.warn("cgroup " + path, "container memory: " + printable(memory.error().message()));
+  }
+  return container;
+}
+
+void Index::release(const std::string& key) {
+  const auto found = containers_.find(key);
+  if (found != containers_.end() && --found->second.processes == 0) containers_.erase(found);
+}
+
+}  // namespace manometer::container

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/base/log.h"
+#include "agent/container/target.h"
+#include "agent/node/cgroup_fs.h"
+#include "agent/node/proc_fs.h"
+
+namespace manometer::container {
+
+/// A cgroup with at least one JVM in it.
+struct Container {
+  Target target;
+  std::optional<node::MemoryCgroup> memory;  // nullopt: the node shows us no memory controller for it
+  size_t processes = 0;
+};
+
+/// The containers of the JVMs we know, by cgroup path.
+class Index {
+ public:
+  /// mount: nullopt where there is no memory controller. log must outlive the index.
+  Index(std::optional<node::CgroupMount> mount, LogOnce& log) : mount_(std::move(mount)), log_(log) {}
+
+  /// Counts a process into its container and returns that container's key for release(). lines: /proc/<pid>/cgroup.
+  std::string acquire(const std::vector<node::CgroupLine>& lines);
+  /// Forgets the container with its last process.
+  void release(const std::string& key);
+
+  const std::map<std::string, Container>& all() const { return containers_; }
+
+ private:
+  Container open(const std::string& path, const std::string& unified_path);
+
+  std::optional<node::CgroupMount> mount_;
+  LogOnce& log_;
+  std::map<std::string, Container> containers_;
+};
+
+}  // namespace manometer::container

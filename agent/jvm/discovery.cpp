@@ -1,0 +1,149 @@
+#include "agent/jvm/discovery.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace manometer::jvm {
+namespace {
+
+// A JVM maps libjvm some milliseconds after its exec, or minutes later if a launcher does other things first: look
+// often at first and ever more rarely, then leave it to the scan.
+constexpr std::chrono::milliseconds kFirstLook{20};
+constexpr int kLookAgainAfterFraction = 5;  // of the time since exec
+constexpr std::chrono::seconds kLookFor{10};
+
+TimePoint now() { return std::chrono::steady_clock::now(); }
+
+}  // namespace
+
+Discovery::Discovery(boost::asio::io_context& loop, BlockingPool& pool, const node::ProcFs& proc, Registry& registry,
+                     LogOnce& log, std::chrono::milliseconds scan_interval)
+    : scan_timer_(loop),
+      look_timer_(loop),
+      pool_(pool),
+      proc_(proc),
+      registry_(registry),
+      log_(log),
+      scan_interval_(scan_interval) {
+  registry_.on_lost = [this](pid_t pid) { inspect(pid, false); };
+}
+
+void Discovery::start() {
+  scan();
+  scan_timer_.expires_after(scan_interval_);
+  scan_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) start();
+  });
+}
+
+void Discovery::on_exec(pid_t pid) {
+  registry_.gone(pid);
+  candidates_[pid] = {now(), now() + kFirstLook};
+  schedule();
+}
+
+void Discovery::on_exit(const ProcessKey& key) {
+  registry_.gone(key);
+  candidates_.erase(key.pid);
+}
+
+void Discovery::scan() {
+  const auto pids = proc_.pids();
+  if (!pids) {
+    log_.warn("scan", "scan for JVMs: " + pids.error().message());
+    return;
+  }
+  denied_in_scan_ = 0;
+  ++in_scan_;  // the scan itself
+  for (const auto& [key, jvm] : registry_.jvms()) {
+    if (!registry_.knows(key.pid)) inspect(key.pid, true);
+  }
+  for (const pid_t pid : *pids) {
+    if (!registry_.has(pid) && !candidates_.contains(pid) && may_be_jvm(pid)) inspect(pid, true);
+  }
+  end_scan();
+}
+
+void Discovery::end_scan() {
+  if (--in_scan_ > 0) return;
+  ++scans_;
+  denied_ = denied_in_scan_;
+}
+
+void Discovery::schedule() {
+  if (candidates_.empty()) return;
+  look_timer_.expires_after(kFirstLook);
+  look_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) look_at_due();
+  });
+}
+
+void Discovery::look_at_due() {
+  std::vector<pid_t> due;
+  for (const auto& [pid, candidate] : candidates_) {
+    if (!candidate.inspecting && candidate.due <= now()) due.push_back(pid);
+  }
+  for (const pid_t pid : due) look_at(pid);
+  schedule();
+}
+
+void Discovery::look_at(pid_t pid) {
+  if (may_be_jvm(pid)) {
+    candidates_[pid].inspecting = true;
+    inspect(pid, false);
+  } else {
+    look_again(pid);
+  }
+}
+
+bool Discovery::may_be_jvm(pid_t pid) {
+  const auto process = proc_.process(pid);
+  if (!process || !*process) return false;
+  const auto stat = (*process)->stat();
+  // From libjvm's start on it has threads of its own, so most processes are told by one small file.
+  return stat && *stat && !(*stat)->is_kernel_thread() && !(*stat)->is_dead() && (*stat)->threads > 1;
+}
+
+void Discovery::look_again(pid_t pid) {
+  const auto found = candidates_.find(pid);
+  if (found == candidates_.end()) return;
+  Candidate& candidate = found->second;
+  const auto elapsed = now() - candidate.since;
+  if (elapsed > kLookFor) {
+    candidates_.erase(found);
+    return;
+  }
+  candidate.inspecting = false;
+  candidate.due = now() + std::max<TimePoint::duration>(kFirstLook, elapsed / kLookAgainAfterFraction);
+}
+
+void Discovery::inspect(pid_t pid, bool in_scan) {
+  if (in_scan) ++in_scan_;
+  pool_.run([this, pid] { return jvm::inspect(proc_, pid); },
+            [this, pid, in_scan](Inspection inspection) {
+              take(pid, std::move(inspection));
+              if (in_scan) end_scan();
+            });
+}
+
+void Discovery::take(pid_t pid, Inspection inspection) {
+  if (auto* jvm = std::get_if<FoundJvm>(&inspection)) {
+    const auto* refusal = std::get_if<Refusal>(&jvm->data);
+    const bool no_data_yet = refusal != nullptr && refusal->failure == Failure::kPerfDataOff;
+    if (no_data_yet && !registry_.has(pid) && !candidates_.contains(pid)) {
+      candidates_[pid] = {now(), now()};
+      schedule();
+    }
+    if (!no_data_yet) candidates_.erase(pid);
+    registry_.found(std::move(*jvm));
+  } else if (std::holds_alternative<Refusal>(inspection)) {
+    ++denied_in_scan_;
+  } else {
+    registry_.gone(pid);
+    if (std::holds_alternative<Gone>(inspection)) candidates_.erase(pid);
+  }
+  look_again(pid);
+}
+
+}  // namespace manometer::jvm

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <map>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "agent/base/blocking_pool.h"
+#include "agent/base/log.h"
+#include "agent/base/types.h"
+#include "agent/jvm/inspect.h"
+#include "agent/jvm/registry.h"
+#include "agent/node/proc_fs.h"
+
+namespace manometer::jvm {
+
+/// Finds JVMs: all there are at start and every scan interval, and a new one by looking at its process again and again
+/// from its exec on, until it has libjvm and data to read. Lives on the loop.
+class Discovery {
+ public:
+  /// All of them must outlive it.
+  Discovery(boost::asio::io_context& loop, BlockingPool& pool, const node::ProcFs& proc, Registry& registry,
+            LogOnce& log, std::chrono::milliseconds scan_interval);
+
+  /// Scans now and then every scan interval.
+  void start();
+
+  void on_exec(pid_t pid);
+  void on_exit(const ProcessKey& key);
+
+  /// True once the first scan has looked at every process.
+  bool scanned() const { return scans_ > 0; }
+  /// Processes we may not look into, found by the last scan.
+  size_t denied() const { return denied_; }
+
+ private:
+  /// A process to look at again.
+  struct Candidate {
+    TimePoint since;
+    TimePoint due;
+    bool inspecting = false;
+  };
+
+  void scan();
+  void end_scan();
+  void schedule();
+  void look_at_due();
+  void look_at(pid_t pid);
+  void inspect(pid_t pid, bool in_scan);
+  void take(pid_t pid, Inspection inspection);
+  void look_again(pid_t pid);
+  bool may_be_jvm(pid_t pid);
+
+  boost::asio::steady_timer scan_timer_;
+  boost::asio::steady_timer look_timer_;
+  BlockingPool& pool_;
+  const node::ProcFs& proc_;
+  Registry& registry_;
+  LogOnce& log_;
+  std::chrono::milliseconds scan_interval_;
+  std::map<pid_t, Candidate> candidates_;
+  size_t in_scan_ = 0;  // inspections of the scan under way
+  size_t scans_ = 0;
+  size_t denied_ = 0;
+  size_t denied_in_scan_ = 0;
+};
+
+}  // namespace manometer::jvm

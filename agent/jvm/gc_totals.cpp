@@ -1,0 +1,82 @@
+#include "agent/jvm/gc_totals.h"
+
+#include <algorithm>
+#include <vector>
+
+namespace manometer::jvm {
+namespace {
+
+constexpr std::string_view kUnknownCause = "unknown";
+
+/// What one collector did between two samples.
+struct Run {
+  CollectorName name;
+  uint64_t pauses = 0;
+  uint64_t time_ns = 0;
+  uint64_t end_ns = 0;
+};
+
+/// How far a counter came; 0 if it went backwards, which only a broken or hostile JVM makes it do.
+uint64_t advance(uint64_t before, uint64_t after) { return after > before ? after - before : 0; }
+
+uint64_t advance(std::optional<uint64_t> before, std::optional<uint64_t> after) {
+  return after ? advance(before.value_or(0), *after) : 0;
+}
+
+std::vector<Run> runs_between(const PerfSample& before, const PerfSample& after) {
+  std::vector<Run> runs;
+  for (const CollectorSample& now : after.collectors) {
+    const auto same = [&](const CollectorSample& then) { return then.name.counter == now.name.counter; };
+    const auto found = std::ranges::find_if(before.collectors, same);
+    const CollectorSample then = found == before.collectors.end() ? CollectorSample{} : *found;
+    const uint64_t count = advance(then.runs, now.runs);
+    if (count == 0) continue;
+    const uint64_t pauses = now.name.counts_phases ? advance(before.safepoints, after.safepoints) : count;
+    runs.push_back({now.name, pauses, advance(then.time_ns, now.time_ns), now.last_end_ns});
+  }
+  return runs;
+}
+
+/// part of total in the ratio of weight to all; even shares where there is no weight at all.
+uint64_t share(uint64_t total, uint64_t weight, uint64_t all, size_t shares) {
+  if (all == 0) return total / shares;
+  return static_cast<uint64_t>(static_cast<double>(total) * static_cast<double>(weight) / static_cast<double>(all));
+}
+
+}  // namespace
+
+void GcTotals::add(const PerfSample& before, const PerfSample& after) {
+  const std::vector<Run> runs = runs_between(before, after);
+  if (runs.empty()) return;
+  uint64_t all_time = 0;
+  for (const Run& run : runs) all_time += run.time_ns;
+  const uint64_t stopped = after.safepoint_ns ? advance(before.safepoint_ns, after.safepoint_ns) : all_time;
+  const auto last = std::ranges::max_element(runs, {}, &Run::end_ns);
+  for (const Run& run : runs) {
+    const uint64_t ns = share(stopped, run.time_ns, all_time, runs.size());
+    uint64_t known = 0;  // pauses whose cause is last_cause
+    if (&run == &*last) known = before.last_cause == after.last_cause ? run.pauses : std::min<uint64_t>(run.pauses, 1);
+    const uint64_t known_ns = share(ns, known, run.pauses, 1);
+    if (known > 0) {
+      Pauses& pauses = by_cause_[{run.name.bean, after.last_cause}];
+      pauses.count += known;
+      pauses.ns += known_ns;
+    }
+    if (run.pauses > known) {
+      Pauses& pauses = by_cause_[{run.name.bean, kUnknownCause}];
+      pauses.count += run.pauses - known;
+      pauses.ns += ns - known_ns;
+    }
+  }
+}
+
+GcTotals::Pauses GcTotals::total() const {
+  Pauses total;
+  for (const auto& [key, pauses] : by_cause_) {
+    total.count += pauses.count;
+    total.ns += pauses.ns;
+  }
+  return total;
+}
+
+}  // namespace manometer::jvm

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string_view>
+
+#include "agent/base/types.h"
+#include "agent/jvm/perf_sample.h"
+
+namespace manometer::jvm {
+
+/// What is alive after collections, from consecutive samples of the counters. Pure.
+///
+/// Serial, Parallel, CMS, G1: the old generation's use right after it was last collected, seen by a full collection's
+/// count or by its use having fallen ("collection"). ZGC, Shenandoah: their counters are not taken after a collection,
+/// so it is the lowest use of the last five minutes, which is never below what is alive ("lowest_used").
+class LiveSet {
+ public:
+  static constexpr std::chrono::minutes kWindow{5};
+
+  void add(const PerfSample& sample, std::string_view collector, TimePoint now);
+
+  /// nullopt: no old collection seen yet.
+  std::optional<uint64_t> bytes() const;
+  /// How it was found; exported as the label `source`.
+  std::string_view source() const { return tells_collections_ ? "collection" : "lowest_used"; }
+
+ private:
+  /// The lowest use within one part of the window.
+  struct Lowest {
+    TimePoint from;
+    uint64_t bytes;
+  };
+
+  void note_collection(const PerfSample& sample, uint64_t used);
+  void note_lowest(uint64_t used, TimePoint now);
+
+  bool tells_collections_ = true;
+  std::optional<uint64_t> last_used_;
+  uint64_t full_runs_ = 0;
+  std::optional<uint64_t> after_collection_;
+  std::deque<Lowest> lowest_;  // oldest first
+};
+
+}  // namespace manometer::jvm

@@ -1,0 +1,29 @@
+#include "agent/jvm/perf_reader.h"
+
+namespace manometer::jvm {
+
+PerfReader::Reading PerfReader::read() {
+  for (;;) {
+    auto read = region_.read(layout_ ? layout_->bytes() : kMaxPerfBytes);
+    if (std::holds_alternative<Gone>(read)) return Gone{};
+    if (auto* refused = std::get_if<Refusal>(&read)) return std::move(*refused);
+    const Bytes region = std::get<Bytes>(read);
+    const auto header = parse_perf_header(region);
+    if (!header) return Refusal{Failure::kMalformed, header.error().message()};
+    if (!header->accessible) return Refusal{Failure::kStarting, "its performance data are not complete yet"};
+    if (layout_ && layout_->entries() == header->entries) {
+      if (region.size() < layout_->bytes()) return Refusal{Failure::kMalformed, "shorter than it was"};
+      return layout_->read(region);
+    }
+    if (layout_) {
+      layout_.reset();  // there are new entries, and we have read too little to see them
+      continue;
+    }
+    auto layout = PerfLayout::resolve(region);
+    if (!layout) return Refusal{Failure::kMalformed, layout.error().message()};
+    layout_ = *std::move(layout);
+    return layout_->read(region);
+  }
+}
+
+}  // namespace manometer::jvm

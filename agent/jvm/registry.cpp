@@ -1,0 +1,180 @@
+#include "agent/jvm/registry.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace manometer::jvm {
+namespace {
+
+// A new JVM is looked at this often, and for this long, until its data are complete.
+constexpr std::chrono::milliseconds kStartingInterval{50};
+constexpr std::chrono::seconds kStartingFor{10};
+// A read not back by then is given up; the JVM's values are left out until it is.
+constexpr std::chrono::seconds kGiveUpAfter{2};
+
+TimePoint now() { return std::chrono::steady_clock::now(); }
+
+}  // namespace
+
+Registry::Registry(boost::asio::io_context& loop, BlockingPool& pool, container::Index& containers, LogOnce& log,
+                   Options options)
+    : sample_timer_(loop), starting_timer_(loop), pool_(pool), containers_(containers), log_(log), options_(options) {}
+
+void Registry::start() {
+  sample_timer_.expires_after(options_.sample_interval);
+  sample_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    read_all();
+    start();
+  });
+}
+
+container::Target Registry::make_target(const FoundJvm& jvm, const std::string& container) const {
+  container::Target target = containers_.all().at(container).target;
+  target.pid = std::to_string(jvm.namespace_pid);
+  // Two pid namespaces in one cgroup: rare, but a series must have one JVM only.
+  const bool taken = std::ranges::any_of(
+      jvms_, [&](const auto& other) { return other.first != jvm.key && other.second.target == target; });
+  if (taken) *target.pid += fmt::format("-{}", jvm.key.pid);
+  return target;
+}
+
+void Registry::found(FoundJvm found) {
+  // A JVM never moves its data, so one that we have read before and find again is another program of the same process.
+  const auto known = find(found.key.pid);
+  if (known != jvms_.end() && (known->first != found.key || known->second.sample)) gone(found.key.pid);
+  auto [it, fresh] = jvms_.try_emplace(found.key);
+  Jvm& jvm = it->second;
+  if (fresh) {
+    jvm.found_at = now();
+    jvm.container = containers_.acquire(found.cgroup);
+    jvm.target = make_target(found, jvm.container);
+  }
+  jvm.reading_since.reset();
+  jvm.reader_number = ++readers_;
+  if (auto* refusal = std::get_if<Refusal>(&found.data)) {
+    jvm.tier = Tier::kNone;
+    jvm.reader.reset();
+    // Between mapping libjvm and making its data, a JVM looks as if it kept none.
+    const bool young = refusal->failure == Failure::kPerfDataOff && now() - jvm.found_at < kStartingFor;
+    if (young) refusal->failure = Failure::kStarting;
+    refuse(found.key, jvm, std::move(*refusal));
+    return;
+  }
+  jvm.reader = std::get<PerfReader>(std::move(found.data));
+  jvm.tier = jvm.reader->tier();
+  read(found.key, jvm);
+}
+
+void Registry::gone(const ProcessKey& key) {
+  const auto it = jvms_.find(key);
+  if (it == jvms_.end()) return;
+  spdlog::info("JVM {} is gone", key.pid);
+  containers_.release(it->second.container);
+  jvms_.erase(it);
+}
+
+void Registry::gone(pid_t pid) {
+  for (auto it = find(pid); it != jvms_.end(); it = find(pid)) gone(ProcessKey(it->first));
+}
+
+std::map<ProcessKey, Jvm>::const_iterator Registry::find(pid_t pid) const {
+  const auto it = jvms_.lower_bound({pid, 0});
+  return it != jvms_.end() && it->first.pid == pid ? it : jvms_.end();
+}
+
+bool Registry::knows(pid_t pid) const {
+  const auto it = find(pid);
+  return it != jvms_.end() && (it->second.reader || it->second.reading_since);
+}
+
+bool Registry::all_read() const {
+  return std::ranges::all_of(jvms_, [](const auto& entry) { return entry.second.sample || entry.second.refusal; });
+}
+
+void Registry::read_all() {
+  for (auto& [key, jvm] : jvms_) {
+    if (jvm.reader) {
+      read(key, jvm);
+    } else if (jvm.reading_since && now() - *jvm.reading_since > kGiveUpAfter) {
+      refuse(key, jvm, {Failure::kUnresponsive, "a read of its performance data does not come back"});
+    }
+  }
+}
+
+void Registry::read_starting() {
+  for (auto& [key, jvm] : jvms_) {
+    if (jvm.reader && jvm.refusal && jvm.refusal->failure == Failure::kStarting) read(key, jvm);
+  }
+}
+
+void Registry::read(const ProcessKey& key, Jvm& jvm) {
+  struct Outcome {
+    PerfReader reader;
+    PerfReader::Reading reading;
+  };
+  jvm.reading_since = now();
+  PerfReader reader = *std::move(jvm.reader);
+  jvm.reader.reset();
+  pool_.run(
+      [reader = std::move(reader)]() mutable {
+        auto reading = reader.read();
+        return Outcome{std::move(reader), std::move(reading)};
+      },
+      [this, key, number = jvm.reader_number](Outcome outcome) {
+        done(key, number, std::move(outcome.reader), std::move(outcome.reading));
+      });
+}
+
+void Registry::done(const ProcessKey& key, uint64_t reader_number, PerfReader reader, PerfReader::Reading reading) {
+  const auto it = jvms_.find(key);
+  if (it == jvms_.end() || it->second.reader_number != reader_number) return;
+  Jvm& jvm = it->second;
+  jvm.reading_since.reset();
+  if (std::holds_alternative<Gone>(reading)) {
+    on_lost(key.pid);
+    return;
+  }
+  if (const JvmIdentity* identity = reader.identity()) jvm.identity = *identity;
+  jvm.reader = std::move(reader);
+  if (auto* refusal = std::get_if<Refusal>(&reading)) {
+    refuse(key, jvm, std::move(*refusal));
+  } else {
+    take(key, jvm, std::get<PerfSample>(std::move(reading)));
+  }
+}
+
+void Registry::take(const ProcessKey& key, Jvm& jvm, PerfSample sample) {
+  if (jvm.refusal || !jvm.sample) {
+    spdlog::info("JVM {}: {} {} with {}, read by {}", key.pid, jvm.identity->vm, jvm.identity->version,
+                 jvm.identity->collector, to_string(jvm.tier));
+  }
+  jvm.refusal.reset();
+  if (jvm.sample) {
+    jvm.gc.add(*jvm.sample, sample);
+  } else if (key.start_ticks >= options_.started_ticks) {
+    jvm.gc.add(PerfSample{}, sample);
+  }
+  jvm.sampled_at = now();
+  jvm.live.add(sample, jvm.identity->collector, jvm.sampled_at);
+  jvm.sample = std::move(sample);
+}
+
+void Registry::refuse(const ProcessKey& key, Jvm& jvm, Refusal refusal) {
+  if (refusal.failure == Failure::kStarting) {
+    if (now() - jvm.found_at < kStartingFor) {
+      starting_timer_.expires_after(kStartingInterval);
+      starting_timer_.async_wait([this](const boost::system::error_code& error) {
+        if (!error) read_starting();
+      });
+    }
+  } else if (!jvm.refusal || jvm.refusal->failure != refusal.failure) {
+    ++failures_[refusal.failure];
+    log_.warn(fmt::format("jvm {} {}", key.pid, to_string(refusal.failure)),
+              fmt::format("JVM {}: {}: {}", key.pid, to_string(refusal.failure), printable(refusal.detail)));
+  }
+  jvm.refusal = std::move(refusal);
+}
+
+}  // namespace manometer::jvm

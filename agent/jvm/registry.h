@@ -1,0 +1,95 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "agent/base/blocking_pool.h"
+#include "agent/base/log.h"
+#include "agent/base/types.h"
+#include "agent/container/index.h"
+#include "agent/jvm/gc_totals.h"
+#include "agent/jvm/inspect.h"
+#include "agent/jvm/live_set.h"
+
+namespace manometer::jvm {
+
+/// One JVM and what we know of it.
+struct Jvm {
+  container::Target target;
+  std::string container;  // key in container::Index
+  Tier tier = Tier::kNone;
+  std::optional<Refusal> refusal;  // why it cannot be read now
+  std::optional<JvmIdentity> identity;
+  std::optional<PerfSample> sample;  // the last one: to be exported only if there is no refusal
+  TimePoint sampled_at;
+  GcTotals gc;
+  LiveSet live;
+
+  TimePoint found_at;
+  /// Away while it is read on the blocking pool, or if the JVM has no data to read.
+  std::optional<PerfReader> reader;
+  std::optional<TimePoint> reading_since;
+  uint64_t reader_number = 0;  // tells a read that was overtaken by a new reader
+};
+
+/// Every JVM on the node, and the sampling of them. Lives on the loop.
+class Registry {
+ public:
+  struct Options {
+    std::chrono::milliseconds sample_interval{1000};
+    /// When the agent began, in the ticks of ProcessKey: what a younger JVM has counted, we have seen from its start.
+    uint64_t started_ticks = 0;
+  };
+
+  /// All of them must outlive the registry.
+  Registry(boost::asio::io_context& loop, BlockingPool& pool, container::Index& containers, LogOnce& log,
+           Options options);
+
+  /// Starts the sampling.
+  void start();
+
+  /// Adds the JVM, or takes what was found now for what was known of it.
+  void found(FoundJvm jvm);
+  /// Forgets the process if it is one of ours; with a pid alone, whichever has it.
+  void gone(const ProcessKey& key);
+  void gone(pid_t pid);
+
+  /// Called with the pid of a JVM whose data went away, to look what became of it.
+  std::function<void(pid_t)> on_lost;
+
+  const std::map<ProcessKey, Jvm>& jvms() const { return jvms_; }
+  bool has(pid_t pid) const { return find(pid) != jvms_.end(); }
+  /// True if it is one of ours and has data to read, so that it needs no new look.
+  bool knows(pid_t pid) const;
+  /// Reads that failed, by reason, since the start.
+  const std::map<Failure, uint64_t>& failures() const { return failures_; }
+  /// True once every JVM known was read or refused.
+  bool all_read() const;
+
+ private:
+  std::map<ProcessKey, Jvm>::const_iterator find(pid_t pid) const;
+  container::Target make_target(const FoundJvm& jvm, const std::string& container) const;
+  void read_all();
+  void read_starting();
+  void read(const ProcessKey& key, Jvm& jvm);
+  void done(const ProcessKey& key, uint64_t reader_number, PerfReader reader, PerfReader::Reading reading);
+  void take(const ProcessKey& key, Jvm& jvm, PerfSample sample);
+  void refuse(const ProcessKey& key, Jvm& jvm, Refusal refusal);
+
+  boost::asio::steady_timer sample_timer_;
+  boost::asio::steady_timer starting_timer_;
+  BlockingPool& pool_;
+  container::Index& containers_;
+  LogOnce& log_;
+  Options options_;
+  std::map<ProcessKey, Jvm> jvms_;
+  uint64_t readers_ = 0;
+  std::map<Failure, uint64_t> failures_;
+};
+
+}  // namespace manometer::jvm
