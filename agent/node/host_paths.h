@@ -4,10 +4,10 @@
 
 namespace manometer::node {
 
-/// Where the node's file systems are mounted for us. Tests point them at a tree of their own.
+/// Where the node's file systems are mounted for us. Tests point them at trees of their own.
 struct HostPaths {
   std::string proc = "/proc";
-  std::string cgroup;  // empty: where this process's mount table has the memory controller
+  std::string cgroup;  // stands for the node's /sys/fs/cgroup; empty: wherever our own mount table has it
 };
 
 }  // namespace manometer::node

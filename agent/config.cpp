@@ -1,0 +1,158 @@
+#include "agent/config.h"
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <optional>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "agent/base/text.h"
+
+namespace manometer {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// "--sample-interval" -> "MANOMETER_SAMPLE_INTERVAL". No flag may be called --port or --service-*: Kubernetes sets
+/// MANOMETER_PORT and MANOMETER_SERVICE_* in every pod beside a Service named manometer.
+std::string environment_name(std::string flag) {
+  flag.erase(0, 2);
+  std::ranges::transform(flag, flag.begin(), [](unsigned char c) { return c == '-' ? '_' : std::toupper(c); });
+  return "MANOMETER_" + flag;
+}
+
+template <typename T>
+CLI::Option* add_flag_with_value(CLI::App& command, const std::string& flag, T& value, const std::string& help) {
+  return command.add_option(flag, value, help)->envname(environment_name(flag))->capture_default_str();
+}
+
+/// "500ms", "2s", "1m"; nullopt if it is none of these.
+std::optional<milliseconds> parse_duration(std::string_view text) {
+  const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  const std::string_view unit = text.substr(digits);
+  int64_t count = 0;
+  if (!parse_number(text.substr(0, digits), count) || count > 1'000'000) return std::nullopt;
+  if (unit == "ms") return milliseconds(count);
+  if (unit == "s") return std::chrono::seconds(count);
+  if (unit == "m") return std::chrono::minutes(count);
+  return std::nullopt;
+}
+
+std::string to_text(milliseconds duration) {
+  constexpr milliseconds kSecond{1000};
+  return duration % kSecond == milliseconds(0) ? fmt::format("{}s", duration / kSecond)
+                                               : fmt::format("{}ms", duration.count());
+}
+
+void add_duration(CLI::App& command, const std::string& flag, milliseconds& value, milliseconds least,
+                  milliseconds most, const std::string& help) {
+  const std::string range = to_text(least) + " to " + to_text(most);
+  const auto take = [&value, flag, least, most, range](const std::string& text) {
+    const auto parsed = parse_duration(text);
+    if (!parsed || *parsed < least || *parsed > most)
+      throw CLI::ValidationError(flag, "'" + text + "' is not a duration like 500ms, 2s or 1m, from " + range);
+    value = *parsed;
+  };
+  command.add_option_function<std::string>(flag, take, help + " (like 500ms, 2s or 1m; " + range + ")")
+      ->envname(environment_name(flag))
+      ->type_name("DURATION")
+      ->default_str(to_text(value));
+}
+
+/// A flag that takes one of some words, which stand for values.
+template <typename T>
+void add_choice(CLI::App& command, const std::string& flag, T& value, const std::map<std::string, T>& choices,
+                const std::string& help) {
+  const auto current = std::ranges::find(choices, value, [](const auto& choice) { return choice.second; });
+  command
+      .add_option_function<std::string>(flag, [&value, choices](const std::string& word) { value = choices.at(word); }, help)
+      ->envname(environment_name(flag))
+      ->check(CLI::IsMember(choices))
+      ->default_str(current->first);
+}
+
+void add_variant(CLI::App& command, Variant& variant) {
+  add_choice(command, "--variant", variant, {{"node", Variant::kNode}, {"sidecar", Variant::kSidecar}},
+             "node: watch every JVM of the node; sidecar: those of this user, without eBPF");
+}
+
+void add_host_paths(CLI::App& command, node::HostPaths& host) {
+  add_flag_with_value(command, "--host-proc", host.proc, "The node's /proc, as mounted here")
+      ->check(CLI::ExistingDirectory);
+  add_flag_with_value(command, "--host-cgroup", host.cgroup,
+                      "The node's /sys/fs/cgroup, as mounted here; default: found in the mount table")
+      ->check(CLI::ExistingDirectory);
+}
+
+CLI::App* add_run(CLI::App& app, RunConfig& run) {
+  CLI::App* command = app.add_subcommand("run", "Watch the JVMs and serve /metrics until told to stop");
+  add_flag_with_value(*command, "--listen", run.listen, "Address to serve on, HOST:PORT; port 0 takes a free one");
+  add_variant(*command, run.variant);
+  add_choice(*command, "--bpf", run.bpf, {{"auto", true}, {"off", false}}, "Kernel probes: those that work, or none");
+  add_duration(*command, "--sample-interval", run.sample_interval, milliseconds(100), milliseconds(60000),
+               "How often each JVM is read");
+  add_duration(*command, "--scan-interval", run.scan_interval, milliseconds(1000), milliseconds(3600000),
+               "How often all processes are looked at for JVMs that were missed");
+  add_host_paths(*command, run.host);
+  add_flag_with_value(*command, "--log-level", run.log_level, "What is logged")
+      ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}));
+  command->add_flag("--stop-with-stdin", run.stop_with_stdin,
+                    "Stop when standard input ends, as it does when a script that started us dies");
+  return command;
+}
+
+CLI::App* add_check(CLI::App& app, CheckConfig& check) {
+  CLI::App* command = app.add_subcommand("check", "Tell what works here, what does not and why");
+  add_variant(*command, check.variant);
+  add_choice(*command, "--output", check.json, {{"table", false}, {"json", true}}, "How to print it");
+  add_host_paths(*command, check.host);
+  return command;
+}
+
+CLI::App* add_top(CLI::App& app, TopConfig& top) {
+  CLI::App* command = app.add_subcommand("top", "Show the JVMs that a running agent watches");
+  add_flag_with_value(*command, "--agent", top.agent, "Address of the agent, HOST:PORT");
+  add_duration(*command, "--interval", top.interval, milliseconds(500), milliseconds(60000), "How often to draw");
+  command->add_flag("--once", top.once, "Print one table and exit");
+  return command;
+}
+
+/// CLI11's message without its line breaks.
+std::string one_line(std::string text) {
+  std::ranges::replace(text, '\n', ' ');
+  return text;
+}
+
+}  // namespace
+
+Result<Config> parse_config(int argc, const char* const* argv) {
+  CLI::App app("JVM memory pressure and request latency, measured from the kernel", "manometer");
+  app.set_version_flag("--version", "manometer " MANOMETER_VERSION);
+  app.require_subcommand(1);
+  RunConfig run;
+  CheckConfig check;
+  TopConfig top;
+  const CLI::App* run_command = add_run(app, run);
+  const CLI::App* check_command = add_check(app, check);
+  add_top(app, top);
+  app.footer("Every flag can be given as an environment variable too: --sample-interval as MANOMETER_SAMPLE_INTERVAL.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    const auto chosen = app.get_subcommands();
+    return Config(PrintConfig{chosen.empty() ? app.help() : chosen.front()->help()});
+  } catch (const CLI::CallForVersion&) {
+    return Config(PrintConfig{app.version() + "\n"});
+  } catch (const CLI::RequiredError&) {
+    return Error("say what to do: run, check or top (manometer --help)");
+  } catch (const CLI::ParseError& error) {
+    return Error(one_line(error.what()));
+  }
+  if (*run_command) return Config(run);
+  if (*check_command) return Config(check);
+  return Config(top);
+}
+
+}  // namespace manometer

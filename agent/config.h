@@ -1,0 +1,49 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <variant>
+
+#include "agent/base/result.h"
+#include "agent/node/host_paths.h"
+
+namespace manometer {
+
+/// Where the agent runs (design section 5): as the node's agent it watches every JVM and needs rights to do so, as a
+/// sidecar it watches those of its own user and needs none.
+enum class Variant { kNode, kSidecar };
+
+struct RunConfig {
+  std::string listen = "127.0.0.1:9435";
+  Variant variant = Variant::kNode;
+  bool bpf = true;
+  std::chrono::milliseconds sample_interval{1000};
+  std::chrono::milliseconds scan_interval{10000};
+  node::HostPaths host;
+  std::string log_level = "info";
+  bool stop_with_stdin = false;
+};
+
+struct CheckConfig {
+  Variant variant = Variant::kNode;
+  bool json = false;
+  node::HostPaths host;
+};
+
+struct TopConfig {
+  std::string agent = "127.0.0.1:9435";
+  std::chrono::milliseconds interval{2000};
+  bool once = false;
+};
+
+/// Text to print, after which there is nothing to do: --help, --version.
+struct PrintConfig {
+  std::string text;
+};
+
+using Config = std::variant<RunConfig, CheckConfig, TopConfig, PrintConfig>;
+
+/// From the command line, and from MANOMETER_* for what is not on it. An Error names the flag and what it takes.
+Result<Config> parse_config(int argc, const char* const* argv);
+
+}  // namespace manometer

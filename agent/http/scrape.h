@@ -1,0 +1,42 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/base/log.h"
+#include "agent/base/types.h"
+#include "agent/collectors/collector.h"
+#include "agent/http/server.h"
+
+namespace manometer::http {
+
+/// Answers /metrics, /healthz and /readyz.
+class Scrape {
+ public:
+  /// However often it is asked for, /metrics is made anew at most this often.
+  static constexpr std::chrono::milliseconds kReuseFor{200};
+
+  /// ready: whether the first values are there. log must outlive it.
+  Scrape(std::vector<std::unique_ptr<collectors::Collector>> collectors, std::function<bool()> ready, LogOnce& log)
+      : collectors_(std::move(collectors)), ready_(std::move(ready)), log_(log) {}
+
+  Response respond(const Request& request);
+
+ private:
+  Response metrics(const Request& request);
+  void collect();
+  void run(collectors::Collector& collector, metrics::Batch& batch);
+  const std::string& body(bool open_metrics, bool gzip);
+
+  std::vector<std::unique_ptr<collectors::Collector>> collectors_;
+  std::function<bool()> ready_;
+  LogOnce& log_;
+  TimePoint collected_at_;
+  std::vector<prometheus::MetricFamily> families_;
+  std::map<std::pair<bool, bool>, std::string> bodies_;  // of families_, by open_metrics and gzip
+};
+
+}  // namespace manometer::http
