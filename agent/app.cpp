@@ -25,7 +25,9 @@
 namespace manometer {
 namespace {
 
-uint64_t nanoseconds_per_tick() { return 1'000'000'000ULL / static_cast<uint64_t>(::sysconf(_SC_CLK_TCK)); }
+uint64_t nanoseconds_per_tick() {
+  return 1'000'000'000ULL / static_cast<uint64_t>(::sysconf(_SC_CLK_TCK));
+}
 
 /// Now, in the unit of ProcessKey::start_ticks.
 uint64_t boot_ticks() {
@@ -57,8 +59,9 @@ struct App::Parts {
         discovery(loop, pool, proc, jvms, log, config.scan_interval),
         probes(loop, {config.bpf && config.variant == Variant::kNode, config.host.proc},
                [this](const process_event& event) { on_process(event); }),
-        scrape(collectors::make_collectors({containers, jvms, discovery, probes, pool}),
-               [this] { return discovery.scanned() && jvms.all_read(); }, log),
+        scrape(
+            collectors::make_collectors({containers, jvms, discovery, probes, pool}),
+            [this] { return discovery.scanned() && jvms.all_read(); }, log),
         signals(loop, SIGINT, SIGTERM),
         standard_input(loop) {}
 
@@ -98,8 +101,8 @@ Result<std::unique_ptr<App>> App::make(const RunConfig& config) {
   bpf::set_up_libbpf_log();
   auto parts = std::make_unique<Parts>(config, *std::move(proc), *std::move(mount));
   auto server = http::Server::open(
-      parts->loop, config.listen, [scrape = &parts->scrape](const http::Request& request) { return scrape->respond(request); },
-      http::Limits{});
+      parts->loop, config.listen,
+      [scrape = &parts->scrape](const http::Request& request) { return scrape->respond(request); }, http::Limits{});
   if (!server) return std::move(server).error().with_context("--listen " + config.listen);
   parts->server = *std::move(server);
   if (config.stop_with_stdin) parts->standard_input.assign(::dup(STDIN_FILENO));
@@ -120,9 +123,9 @@ void App::run() {
   });
   std::array<char, 1> ignored{};
   if (parts.standard_input.is_open()) {
-    parts.standard_input.async_read_some(boost::asio::buffer(ignored), [stop](const boost::system::error_code&, size_t) {
-      stop("end of standard input");
-    });
+    parts.standard_input.async_read_some(
+        boost::asio::buffer(ignored),
+        [stop](const boost::system::error_code&, size_t) { stop("end of standard input"); });
   }
   parts.discovery.start();
   parts.jvms.start();

@@ -67,7 +67,8 @@ void add_choice(CLI::App& command, const std::string& flag, T& value, const std:
                 const std::string& help) {
   const auto current = std::ranges::find(choices, value, [](const auto& choice) { return choice.second; });
   command
-      .add_option_function<std::string>(flag, [&value, choices](const std::string& word) { value = choices.at(word); }, help)
+      .add_option_function<std::string>(
+          flag, [&value, choices](const std::string& word) { value = choices.at(word); }, help)
       ->envname(environment_name(flag))
       ->check(CLI::IsMember(choices))
       ->default_str(current->first);

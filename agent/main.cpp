@@ -30,8 +30,12 @@ int execute(const PrintConfig& config) {
   std::cout << config.text;
   return kOk;
 }
-int execute(const CheckConfig& ) { return kOk; }
-int execute(const TopConfig& ) { return kOk; }
+int execute(const CheckConfig&) {
+  return kOk;
+}
+int execute(const TopConfig&) {
+  return kOk;
+}
 
 }  // namespace
 }  // namespace manometer

@@ -5,7 +5,9 @@
 namespace manometer {
 namespace {
 
-std::chrono::steady_clock::rep now() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
+std::chrono::steady_clock::rep now() {
+  return std::chrono::steady_clock::now().time_since_epoch().count();
+}
 
 }  // namespace
 
@@ -16,8 +18,12 @@ bool BlockingPool::Worker::is_stuck() const {
   return since != 0 && now() - since > std::chrono::steady_clock::duration(kStuckAfter).count();
 }
 
-BlockingPool::Busy::Busy() { current_worker->busy_since = now(); }
-BlockingPool::Busy::~Busy() { current_worker->busy_since = 0; }
+BlockingPool::Busy::Busy() {
+  current_worker->busy_since = now();
+}
+BlockingPool::Busy::~Busy() {
+  current_worker->busy_since = 0;
+}
 
 BlockingPool::BlockingPool(boost::asio::io_context& loop)
     : loop_(loop), keep_running_(jobs_.get_executor()), timer_(loop) {

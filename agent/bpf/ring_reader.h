@@ -1,6 +1,5 @@
 #pragma once
 
-#include <bpf/libbpf.h>
 #include <functional>
 #include <memory>
 #include <span>
@@ -8,6 +7,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <bpf/libbpf.h>
 
 #include "agent/base/result.h"
 

@@ -1,9 +1,10 @@
 #include "agent/bpf/skeleton.h"
 
 #include <array>
-#include <bpf/libbpf.h>
 #include <cstdarg>
 #include <cstdio>
+
+#include <bpf/libbpf.h>
 
 #include "agent/base/log.h"
 

@@ -11,8 +11,8 @@ namespace manometer::bpf {
 /// Sends libbpf's messages to our log, at level debug: what matters of them comes back as an Error.
 void set_up_libbpf_log();
 
-/// A BPF object from its skeleton (bpftool gen skeleton), open until destroyed; then its programs are detached, its maps
-/// freed.
+/// A BPF object from its skeleton (bpftool gen skeleton), open until destroyed; then its programs are detached, its
+/// maps freed.
 template <typename Object>
 class Skeleton {
  public:

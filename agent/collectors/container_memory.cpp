@@ -16,9 +16,10 @@ constexpr std::array kMetrics{
            "Lowest memory limit on the container's path in the cgroup tree; absent if there is none.", kGauge},
     Metric{"manometer_container_memory_working_set_bytes",
            "Usage without inactive file pages: what the kubelet evicts by.", kGauge},
-    Metric{"manometer_container_memory_part_bytes",
-           "Parts of the usage that cannot be dropped: anon (heaps of most collectors), shmem (the heap of ZGC), kernel.",
-           kGauge, "part"},
+    Metric{
+        "manometer_container_memory_part_bytes",
+        "Parts of the usage that cannot be dropped: anon (heaps of most collectors), shmem (the heap of ZGC), kernel.",
+        kGauge, "part"},
     Metric{"manometer_container_memory_events_total",
            "How often the container met a memory boundary: low, high, max (its limit), oom, oom_kill.", kCounter,
            "event"},
@@ -36,7 +37,7 @@ void add(metrics::Batch& batch, Name name, const metrics::Labels& target, metric
 }
 
 void add_usage(metrics::Batch& batch, const metrics::Labels& target, const node::MemoryUsage& usage) {
-  constexpr double kSecondsPerMicrosecond = 1e-6;
+  constexpr double kMicrosecondsPerSecond = 1e6;
   add(batch, kUsage, target, usage.usage_bytes);
   add(batch, kLimit, target, usage.limit_bytes);
   add(batch, kWorkingSet, target, usage.working_set_bytes);
@@ -50,13 +51,15 @@ void add_usage(metrics::Batch& batch, const metrics::Labels& target, const node:
   add(batch, kEvents, target, {"event", "oom_kill"}, usage.oom_kill_events);
   if (!usage.pressure) return;
   const node::Psi& psi = *usage.pressure;
-  batch.add(kMetrics[kPressure], target, {{"kind", "some"}}, static_cast<double>(psi.some_us) * kSecondsPerMicrosecond);
-  batch.add(kMetrics[kPressure], target, {{"kind", "full"}}, static_cast<double>(psi.full_us) * kSecondsPerMicrosecond);
+  batch.add(kMetrics[kPressure], target, {{"kind", "some"}}, static_cast<double>(psi.some_us) / kMicrosecondsPerSecond);
+  batch.add(kMetrics[kPressure], target, {{"kind", "full"}}, static_cast<double>(psi.full_us) / kMicrosecondsPerSecond);
 }
 
 }  // namespace
 
-std::span<const Metric> ContainerMemory::metrics() const { return kMetrics; }
+std::span<const Metric> ContainerMemory::metrics() const {
+  return kMetrics;
+}
 
 Result<void> ContainerMemory::collect(metrics::Batch& batch) {
   Result<void> result;

@@ -18,18 +18,20 @@ constexpr std::array kMetrics{
     Metric{"manometer_jvm_safepoints_total", "Times all threads were stopped, for whatever reason.", kCounter},
     Metric{"manometer_jvm_safepoint_seconds_total",
            "Time in which all threads were stopped or being stopped, for whatever reason.", kCounter},
-    Metric{"manometer_jvm_safepoint_sync_seconds_total", "Time spent to bring the threads to a stop; part of the above.",
-           kCounter},
+    Metric{"manometer_jvm_safepoint_sync_seconds_total",
+           "Time spent to bring the threads to a stop; part of the above.", kCounter},
 };
-constexpr double kSecondsPerNanosecond = 1e-9;
+constexpr double kNanosecondsPerSecond = 1e9;
 
 void add_seconds(metrics::Batch& batch, Name name, const metrics::Labels& target, std::optional<uint64_t> ns) {
-  if (ns) batch.add(kMetrics[name], target, static_cast<double>(*ns) * kSecondsPerNanosecond);
+  if (ns) batch.add(kMetrics[name], target, static_cast<double>(*ns) / kNanosecondsPerSecond);
 }
 
 }  // namespace
 
-std::span<const Metric> JvmGc::metrics() const { return kMetrics; }
+std::span<const Metric> JvmGc::metrics() const {
+  return kMetrics;
+}
 
 Result<void> JvmGc::collect(metrics::Batch& batch) {
   for (const auto& [key, jvm] : jvms_.jvms()) {
@@ -39,7 +41,7 @@ Result<void> JvmGc::collect(metrics::Batch& batch) {
       const auto& [collector, cause] = collector_and_cause;
       batch.add_summary(kMetrics[kPause], target,
                         {{"collector", std::string(collector)}, {"cause", std::string(cause)}}, pauses.count,
-                        static_cast<double>(pauses.ns) * kSecondsPerNanosecond);
+                        static_cast<double>(pauses.ns) / kNanosecondsPerSecond);
     }
     if (jvm.sample->safepoints) {
       batch.add(kMetrics[kSafepoints], target, static_cast<double>(*jvm.sample->safepoints));

@@ -8,24 +8,23 @@ namespace {
 using metrics::kGauge;
 using metrics::Metric;
 
-enum Name {
-  kInfo, kAge, kUsed, kCommitted, kMax, kLive, kGenerationUsed, kGenerationCommitted, kGenerationMax
-};
+enum Name { kInfo, kAge, kUsed, kCommitted, kMax, kLive, kGenerationUsed, kGenerationCommitted, kGenerationMax };
 constexpr std::array kMetrics{
     Metric{"manometer_jvm_info",
            "A JVM that we know, always 1. tier: how it is read (hsperfdata, memory or none); reason: why it is not.",
            kGauge, "vm,version,collector,tier,reason"},
     Metric{"manometer_jvm_sample_age_seconds", "Time since the values of this JVM were read.", kGauge},
     Metric{"manometer_jvm_heap_used_bytes",
-           "Heap used. updated: when this JVM brings the number up to date (continuously, periodically, at_gc).", kGauge,
-           "updated"},
+           "Heap used. updated: when this JVM brings the number up to date (continuously, periodically, at_gc).",
+           kGauge, "updated"},
     Metric{"manometer_jvm_heap_committed_bytes", "Heap the JVM has from the system, both survivor spaces included.",
            kGauge},
     Metric{"manometer_jvm_heap_max_bytes", "Largest size of the heap (-Xmx).", kGauge},
-    Metric{"manometer_jvm_heap_live_bytes",
-           "What was alive after the last collection of the old generation. source: collection (exact but for what came "
-           "since), lowest_used (ZGC, Shenandoah: lowest use of five minutes, an upper bound).",
-           kGauge, "source"},
+    Metric{
+        "manometer_jvm_heap_live_bytes",
+        "What was alive after the last collection of the old generation. source: collection (exact but for what came "
+        "since), lowest_used (ZGC, Shenandoah: lowest use of five minutes, an upper bound).",
+        kGauge, "source"},
     Metric{"manometer_jvm_generation_used_bytes", "Used bytes of a generation; collectors with two only.", kGauge,
            "generation"},
     Metric{"manometer_jvm_generation_committed_bytes", "Committed bytes of a generation.", kGauge, "generation"},
@@ -74,7 +73,9 @@ void add_heap(metrics::Batch& batch, const metrics::Labels& target, const jvm::J
 
 }  // namespace
 
-std::span<const Metric> JvmHeap::metrics() const { return kMetrics; }
+std::span<const Metric> JvmHeap::metrics() const {
+  return kMetrics;
+}
 
 Result<void> JvmHeap::collect(metrics::Batch& batch) {
   for (const auto& [key, jvm] : jvms_.jvms()) {

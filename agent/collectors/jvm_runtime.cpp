@@ -10,8 +10,15 @@ using metrics::kGauge;
 using metrics::Metric;
 
 enum Name {
-  kThreads, kDaemonThreads, kThreadsStarted, kClasses, kClassesUnloaded, kMetaspaceUsed, kMetaspaceCommitted,
-  kMetaspaceMax, kJit
+  kThreads,
+  kDaemonThreads,
+  kThreadsStarted,
+  kClasses,
+  kClassesUnloaded,
+  kMetaspaceUsed,
+  kMetaspaceCommitted,
+  kMetaspaceMax,
+  kJit
 };
 constexpr std::array kMetrics{
     Metric{"manometer_jvm_threads", "Live Java threads, daemons included.", kGauge},
@@ -19,24 +26,26 @@ constexpr std::array kMetrics{
     Metric{"manometer_jvm_threads_started_total", "Java threads started.", kCounter},
     Metric{"manometer_jvm_classes_loaded", "Classes loaded now.", kGauge},
     Metric{"manometer_jvm_classes_unloaded_total", "Classes unloaded.", kCounter},
-    Metric{"manometer_jvm_metaspace_used_bytes",
-           "Metaspace used, as of the last collection; 0 before the first.", kGauge},
+    Metric{"manometer_jvm_metaspace_used_bytes", "Metaspace used, as of the last collection; 0 before the first.",
+           kGauge},
     Metric{"manometer_jvm_metaspace_committed_bytes", "Metaspace committed, as of the last collection.", kGauge},
     Metric{"manometer_jvm_metaspace_max_bytes", "Address space reserved for metaspace.", kGauge},
     Metric{"manometer_jvm_jit_seconds_total", "Time spent compiling methods, summed over compiler threads.", kCounter},
 };
 
 void add(metrics::Batch& batch, Name name, const metrics::Labels& target, std::optional<uint64_t> value,
-         double unit = 1) {
-  if (value) batch.add(kMetrics[name], target, static_cast<double>(*value) * unit);
+         double per_unit = 1) {
+  if (value) batch.add(kMetrics[name], target, static_cast<double>(*value) / per_unit);
 }
 
 }  // namespace
 
-std::span<const Metric> JvmRuntime::metrics() const { return kMetrics; }
+std::span<const Metric> JvmRuntime::metrics() const {
+  return kMetrics;
+}
 
 Result<void> JvmRuntime::collect(metrics::Batch& batch) {
-  constexpr double kSecondsPerNanosecond = 1e-9;
+  constexpr double kNanosecondsPerSecond = 1e9;
   for (const auto& [key, jvm] : jvms_.jvms()) {
     if (!jvm.sample || jvm.refusal) continue;
     const jvm::PerfSample& sample = *jvm.sample;
@@ -49,7 +58,7 @@ Result<void> JvmRuntime::collect(metrics::Batch& batch) {
     add(batch, kMetaspaceUsed, target, sample.metaspace.used_bytes);
     add(batch, kMetaspaceCommitted, target, sample.metaspace.committed_bytes);
     add(batch, kMetaspaceMax, target, sample.metaspace.max_bytes);
-    add(batch, kJit, target, sample.jit_ns, kSecondsPerNanosecond);
+    add(batch, kJit, target, sample.jit_ns, kNanosecondsPerSecond);
   }
   return {};
 }

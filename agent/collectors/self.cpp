@@ -2,9 +2,9 @@
 
 #include <array>
 #include <dirent.h>
+#include <fcntl.h>
 #include <memory>
 #include <sys/resource.h>
-#include <fcntl.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -22,9 +22,7 @@ using metrics::kCounter;
 using metrics::kGauge;
 using metrics::Metric;
 
-enum Name {
-  kBuildInfo, kJvms, kFailures, kDenied, kBlocked, kProbe, kLost, kRunSeconds, kRuns, kCpu, kRss, kFds
-};
+enum Name { kBuildInfo, kJvms, kFailures, kDenied, kBlocked, kProbe, kLost, kRunSeconds, kRuns, kCpu, kRss, kFds };
 constexpr std::array kMetrics{
     Metric{"manometer_build_info", "Version of the agent, always 1.", kGauge, "version"},
     Metric{"manometer_jvms", "JVMs known, by how they are read.", kGauge, "tier"},
@@ -43,7 +41,9 @@ constexpr std::array kMetrics{
     Metric{"process_open_fds", "Open file descriptors of the agent.", kGauge},
 };
 
-double seconds(const timeval& time) { return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6; }
+double seconds(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+}
 
 Result<uint64_t> parse_resident_pages(std::string_view statm) {
   take_until(statm, ' ');
@@ -55,14 +55,16 @@ Result<uint64_t> parse_resident_pages(std::string_view statm) {
 Result<double> open_fds() {
   const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir("/proc/self/fd"), ::closedir);
   if (!dir) return Error::from_errno("open /proc/self/fd");
-  double count = -3;  // ".", ".." and the directory itself
+  double count = -3;                                // ".", ".." and the directory itself
   while (::readdir(dir.get()) != nullptr) ++count;  // NOLINT(concurrency-mt-unsafe): this DIR is ours alone
   return count;
 }
 
 }  // namespace
 
-std::span<const Metric> Self::metrics() const { return kMetrics; }
+std::span<const Metric> Self::metrics() const {
+  return kMetrics;
+}
 
 void Self::add_jvms(metrics::Batch& batch) const {
   std::map<std::string_view, double> by_tier;
@@ -86,9 +88,9 @@ void Self::add_probes(metrics::Batch& batch) const {
     batch.add(kMetrics[kLost], {}, {{"reason", std::string(reason)}}, static_cast<double>(count));
   }
   for (const bpf::ProgramStats& stats : sources_.probes.program_stats()) {
-    constexpr double kSecondsPerNanosecond = 1e-9;
+    constexpr double kNanosecondsPerSecond = 1e9;
     batch.add(kMetrics[kRunSeconds], {}, {{"program", stats.program}},
-              static_cast<double>(stats.run_ns) * kSecondsPerNanosecond);
+              static_cast<double>(stats.run_ns) / kNanosecondsPerSecond);
     batch.add(kMetrics[kRuns], {}, {{"program", stats.program}}, static_cast<double>(stats.runs));
   }
 }
@@ -99,7 +101,8 @@ Result<void> Self::add_process(metrics::Batch& batch) const {
   batch.add(kMetrics[kCpu], {}, seconds(usage.ru_utime) + seconds(usage.ru_stime));
   const auto pages = node::read_and_parse(AT_FDCWD, "/proc/self/statm", parse_resident_pages);
   if (!pages) return pages.error();
-  if (*pages) batch.add(kMetrics[kRss], {}, static_cast<double>(**pages) * static_cast<double>(::sysconf(_SC_PAGESIZE)));
+  if (*pages)
+    batch.add(kMetrics[kRss], {}, static_cast<double>(**pages) * static_cast<double>(::sysconf(_SC_PAGESIZE)));
   const auto fds = open_fds();
   if (!fds) return fds.error();
   batch.add(kMetrics[kFds], {}, *fds);

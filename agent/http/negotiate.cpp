@@ -16,8 +16,8 @@ std::string_view trim(std::string_view text) {
 }
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, {}, [](unsigned char c) { return std::tolower(c); },
-                            [](unsigned char c) { return std::tolower(c); });
+  return std::ranges::equal(
+      a, b, {}, [](unsigned char c) { return std::tolower(c); }, [](unsigned char c) { return std::tolower(c); });
 }
 
 /// The q parameter of one list element, 1 if it has none or a malformed one.
@@ -47,6 +47,8 @@ bool prefers_open_metrics(std::string_view accept) {
   return open_metrics > 0 && open_metrics >= liking(accept, "text/plain");
 }
 
-bool takes_gzip(std::string_view accept_encoding) { return liking(accept_encoding, "gzip") > 0; }
+bool takes_gzip(std::string_view accept_encoding) {
+  return liking(accept_encoding, "gzip") > 0;
+}
 
 }  // namespace manometer::http

@@ -7,10 +7,10 @@
 namespace manometer::jvm {
 
 struct CollectorName {
-  std::string_view counter;  // sun.gc.collector.<n>.name
-  std::string_view bean;     // the GarbageCollectorMXBean of it; our label `collector` on GC series
-  std::string_view family;   // our label `collector` of the whole JVM
-  bool full = false;         // each run leaves nothing but the live set in the old generation
+  std::string_view counter;    // sun.gc.collector.<n>.name
+  std::string_view bean;       // the GarbageCollectorMXBean of it; our label `collector` on GC series
+  std::string_view family;     // our label `collector` of the whole JVM
+  bool full = false;           // each run leaves nothing but the live set in the old generation
   bool counts_phases = false;  // the counter counts concurrent phases too, so it only tells that it ran
 };
 

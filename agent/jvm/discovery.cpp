@@ -13,7 +13,9 @@ constexpr std::chrono::milliseconds kFirstLook{20};
 constexpr int kLookAgainAfterFraction = 5;  // of the time since exec
 constexpr std::chrono::seconds kLookFor{10};
 
-TimePoint now() { return std::chrono::steady_clock::now(); }
+TimePoint now() {
+  return std::chrono::steady_clock::now();
+}
 
 }  // namespace
 

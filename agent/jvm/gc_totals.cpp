@@ -17,7 +17,9 @@ struct Run {
 };
 
 /// How far a counter came; 0 if it went backwards, which only a broken or hostile JVM makes it do.
-uint64_t advance(uint64_t before, uint64_t after) { return after > before ? after - before : 0; }
+uint64_t advance(uint64_t before, uint64_t after) {
+  return after > before ? after - before : 0;
+}
 
 uint64_t advance(std::optional<uint64_t> before, std::optional<uint64_t> after) {
   return after ? advance(before.value_or(0), *after) : 0;

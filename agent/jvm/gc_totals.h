@@ -17,8 +17,8 @@ namespace manometer::jvm {
 /// it leaves out reaching the stop, and for ZGC nearly everything. A stop for another reason in the same sample is
 /// counted with them.
 ///
-/// Cause: the counters tell the last one only. Several pauses between two samples have it if it was the same before them;
-/// else all but the last pause have the cause "unknown".
+/// Cause: the counters tell the last one only. Several pauses between two samples have it if it was the same before
+/// them; else all but the last pause have the cause "unknown".
 class GcTotals {
  public:
   struct Pauses {

@@ -93,7 +93,9 @@ Result<PerfCatalog> parse_perf_catalog(Bytes region) {
   return catalog;
 }
 
-int64_t read_long(Bytes region, uint32_t offset) { return load<int64_t>(region, offset); }
+int64_t read_long(Bytes region, uint32_t offset) {
+  return load<int64_t>(region, offset);
+}
 
 std::string read_string(Bytes region, const PerfEntry& entry) {
   const Bytes room = region.subspan(entry.offset, entry.length);

@@ -23,8 +23,8 @@ bool is_perf_data(const Mapping& mapping) {
          mapping.path.find("/hsperfdata_") != std::string::npos;
 }
 
-/// "/tmp/hsperfdata_app/1": the last two parts of a mapping's path below /tmp, which is where HotSpot puts them whatever
-/// java.io.tmpdir says. What comes before them is not what the process sees if it is in a chroot.
+/// "/tmp/hsperfdata_app/1": the last two parts of a mapping's path below /tmp, which is where HotSpot puts them
+/// whatever java.io.tmpdir says. What comes before them is not what the process sees if it is in a chroot.
 std::string path_in_root(std::string_view mapped) {
   const size_t directory = mapped.rfind("/hsperfdata_");
   return "tmp" + std::string(mapped.substr(directory));
@@ -76,29 +76,40 @@ Refusal to_refusal(const Error& error) {
 
 std::string_view to_string(Tier tier) {
   switch (tier) {
-    case Tier::kNone: return "none";
-    case Tier::kHsperfdata: return "hsperfdata";
-    case Tier::kMemory: return "memory";
+    case Tier::kNone:
+      return "none";
+    case Tier::kHsperfdata:
+      return "hsperfdata";
+    case Tier::kMemory:
+      return "memory";
   }
   return "";
 }
 
 std::string_view to_string(Failure failure) {
   switch (failure) {
-    case Failure::kStarting: return "starting";
-    case Failure::kPerfDataOff: return "perf_data_off";
-    case Failure::kNotHotSpot: return "not_hotspot";
-    case Failure::kDenied: return "denied";
-    case Failure::kUnsafe: return "unsafe";
-    case Failure::kMalformed: return "malformed";
-    case Failure::kUnresponsive: return "unresponsive";
+    case Failure::kStarting:
+      return "starting";
+    case Failure::kPerfDataOff:
+      return "perf_data_off";
+    case Failure::kNotHotSpot:
+      return "not_hotspot";
+    case Failure::kDenied:
+      return "denied";
+    case Failure::kUnsafe:
+      return "unsafe";
+    case Failure::kMalformed:
+      return "malformed";
+    case Failure::kUnresponsive:
+      return "unresponsive";
   }
   return "";
 }
 
 const Mapping* find_libjvm(const std::vector<Mapping>& maps) {
   const auto found = std::ranges::find_if(maps, [](const Mapping& mapping) {
-    return mapping.offset == 0 && (mapping.path.ends_with("/libjvm.so") || mapping.path.ends_with("/libjvm.so (deleted)"));
+    return mapping.offset == 0 &&
+           (mapping.path.ends_with("/libjvm.so") || mapping.path.ends_with("/libjvm.so (deleted)"));
   });
   return found == maps.end() ? nullptr : &*found;
 }
@@ -146,9 +157,8 @@ PerfRegion::Opened PerfRegion::open_in_memory(const std::vector<Mapping>& maps) 
 }
 
 Result<UniqueFd> PerfRegion::open_file(const File& file) const {
-  const UniqueFd fd = file.below_root
-                          ? open_in_root(process_, file.path)
-                          : UniqueFd(::openat(process_.directory(), file.path.c_str(), O_PATH | O_CLOEXEC));
+  const UniqueFd fd = file.below_root ? open_in_root(process_, file.path)
+                                      : UniqueFd(::openat(process_.directory(), file.path.c_str(), O_PATH | O_CLOEXEC));
   if (!fd) return Error::from_errno("open performance data");
   return reopen_regular(fd, file.inode);
 }

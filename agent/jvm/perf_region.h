@@ -12,8 +12,8 @@
 
 #include "agent/base/result.h"
 #include "agent/jvm/hsperf.h"
-#include "agent/node/process_memory.h"
 #include "agent/node/proc_fs.h"
+#include "agent/node/process_memory.h"
 
 namespace manometer::jvm {
 
@@ -31,8 +31,9 @@ enum class Failure {
   kMalformed,     // not performance data
   kUnresponsive,  // a read does not come back
 };
-inline constexpr std::array kFailures{Failure::kStarting, Failure::kPerfDataOff, Failure::kNotHotSpot, Failure::kDenied,
-                                      Failure::kUnsafe,   Failure::kMalformed,   Failure::kUnresponsive};
+inline constexpr std::array kFailures{Failure::kStarting,    Failure::kPerfDataOff, Failure::kNotHotSpot,
+                                      Failure::kDenied,      Failure::kUnsafe,      Failure::kMalformed,
+                                      Failure::kUnresponsive};
 std::string_view to_string(Failure failure);
 
 /// A failure with its details for the log.

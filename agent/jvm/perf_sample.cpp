@@ -40,7 +40,8 @@ int major_version(std::string_view specification) {
 
 std::string identity_text(std::string text) {
   text.resize(std::min(text.size(), kMaxIdentityBytes));
-  std::ranges::replace_if(text, [](unsigned char c) { return std::isprint(c) == 0; }, '?');
+  std::ranges::replace_if(
+      text, [](unsigned char c) { return std::isprint(c) == 0; }, '?');
   return text;
 }
 
@@ -48,9 +49,12 @@ std::string identity_text(std::string text) {
 
 std::string_view to_string(UsedUpdate update) {
   switch (update) {
-    case UsedUpdate::kContinuously: return "continuously";
-    case UsedUpdate::kPeriodically: return "periodically";
-    case UsedUpdate::kAtGc: return "at_gc";
+    case UsedUpdate::kContinuously:
+      return "continuously";
+    case UsedUpdate::kPeriodically:
+      return "periodically";
+    case UsedUpdate::kAtGc:
+      return "at_gc";
   }
   return "";
 }

@@ -50,7 +50,7 @@ struct PerfSample {
   std::vector<GenerationSample> generations;
   GenerationSample heap;  // max: what -Xmx allows
   std::vector<CollectorSample> collectors;
-  std::string_view last_cause;                 // known_cause() of sun.gc.lastCause
+  std::string_view last_cause;  // known_cause() of sun.gc.lastCause
   std::optional<uint64_t> safepoints;
   std::optional<uint64_t> safepoint_ns;       // threads stopped, the time to bring them to a stop included
   std::optional<uint64_t> safepoint_sync_ns;  // that time alone

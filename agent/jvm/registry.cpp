@@ -13,7 +13,9 @@ constexpr std::chrono::seconds kStartingFor{10};
 // A read not back by then is given up; the JVM's values are left out until it is.
 constexpr std::chrono::seconds kGiveUpAfter{2};
 
-TimePoint now() { return std::chrono::steady_clock::now(); }
+TimePoint now() {
+  return std::chrono::steady_clock::now();
+}
 
 }  // namespace
 

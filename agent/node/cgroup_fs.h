@@ -11,7 +11,8 @@
 
 namespace manometer::node {
 
-/// What the kernel accounts to one cgroup and those below it. A field the kernel or the cgroup version lacks is nullopt.
+/// What the kernel accounts to one cgroup and those below it. A field the kernel or the cgroup version lacks is
+/// nullopt.
 struct MemoryUsage {
   std::optional<uint64_t> usage_bytes;
   std::optional<uint64_t> limit_bytes;        // lowest on the path to the root; nullopt: none is set

@@ -95,7 +95,9 @@ Result<std::vector<CgroupLine>> parse_cgroup(std::string_view text) {
   return lines;
 }
 
-Result<std::optional<ProcStat>> Process::stat() const { return read_and_parse(directory(), "stat", parse_stat); }
+Result<std::optional<ProcStat>> Process::stat() const {
+  return read_and_parse(directory(), "stat", parse_stat);
+}
 
 Result<std::optional<pid_t>> Process::namespace_pid() const {
   return read_and_parse(directory(), "status", parse_namespace_pid);

@@ -38,6 +38,8 @@ Result<std::optional<std::string>> read_file_at(int directory, const std::string
   }
 }
 
-Result<std::optional<std::string>> read_file(const std::string& path) { return read_file_at(AT_FDCWD, path); }
+Result<std::optional<std::string>> read_file(const std::string& path) {
+  return read_file_at(AT_FDCWD, path);
+}
 
 }  // namespace manometer::node

@@ -35,8 +35,12 @@ Result<std::unique_ptr<ProcessProbe>> ProcessProbe::open(boost::asio::io_context
   return probe;
 }
 
-uint64_t ProcessProbe::lost() const { return bpf_->skeleton->bss->process_events_lost; }
-const bpf_object* ProcessProbe::object() const { return bpf_->skeleton->obj; }
+uint64_t ProcessProbe::lost() const {
+  return bpf_->skeleton->bss->process_events_lost;
+}
+const bpf_object* ProcessProbe::object() const {
+  return bpf_->skeleton->obj;
+}
 
 uint32_t pid_namespace_of(const std::string& proc_root) {
   constexpr ino_t kInitial = 0xEFFFFFFC;  // PROC_PID_INIT_INO, include/linux/proc_ns.h

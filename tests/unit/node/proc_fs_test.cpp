@@ -13,8 +13,7 @@ namespace manometer::node {
 namespace {
 
 TEST(ParseStat, SurvivesANameMadeToConfuse) {
-  const auto stat = parse_stat(
-      "42 (a) S 1 (b) S 1 42 42 0 -1 4194304 1 0 0 0 5 6 0 0 20 0 17 0 123456 1 2 3 4 5\n");
+  const auto stat = parse_stat("42 (a) S 1 (b) S 1 42 42 0 -1 4194304 1 0 0 0 5 6 0 0 20 0 17 0 123456 1 2 3 4 5\n");
   ASSERT_TRUE(stat.ok()) << stat.error().message();
   EXPECT_EQ(stat->state, 'S');
   EXPECT_EQ(stat->threads, 17U);
