@@ -1,0 +1,52 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/metrics/parse.h"
+#include "tests/support/child.h"
+
+namespace manometer::test {
+
+/// Path of the built agent.
+std::string agent_binary();
+
+using LabelMap = std::map<std::string, std::string>;
+
+/// One scrape.
+class Scraped {
+ public:
+  explicit Scraped(std::vector<metrics::Sample> samples) : samples_(std::move(samples)) {}
+
+  /// Value of the only sample with this name that has these labels (and perhaps more); nullopt if there is none.
+  std::optional<double> value(const std::string& name, const LabelMap& labels = {}) const;
+  /// Sum over all samples with this name that have these labels.
+  double sum(const std::string& name, const LabelMap& labels = {}) const;
+  std::vector<metrics::Sample> all(const std::string& name, const LabelMap& labels = {}) const;
+
+ private:
+  std::vector<metrics::Sample> samples_;
+};
+
+/// A running `manometer run`, on a free port of loopback. It is stopped with the object.
+class Agent {
+ public:
+  /// Throws if it does not come up.
+  explicit Agent(std::vector<std::string> arguments = {}, const std::vector<std::string>& environment = {});
+
+  const std::string& address() const { return address_; }
+  Child& child() { return child_; }
+  /// GET target; throws if there is no answer.
+  std::string get(const std::string& target, const LabelMap& headers = {}) const;
+  Scraped scrape() const;
+  /// Scrapes until condition is true of it; the last scrape, for the assertion that follows.
+  Scraped scrape_until(const std::function<bool(const Scraped&)>& condition) const;
+
+ private:
+  Child child_;
+  std::string address_;
+};
+
+}  // namespace manometer::test
