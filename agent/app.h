@@ -24,6 +24,8 @@ class App {
 
   explicit App(std::unique_ptr<Parts> parts);
 
+  void stop_on_signals();
+
   std::unique_ptr<Parts> parts_;
 };
 

@@ -9,31 +9,32 @@ using metrics::kCounter;
 using metrics::kGauge;
 using metrics::Metric;
 
-enum Name { kUsage, kLimit, kWorkingSet, kPart, kEvents, kPressure };
-constexpr std::array kMetrics{
-    Metric{"manometer_container_memory_usage_bytes", "Memory charged to the container, page cache included.", kGauge},
-    Metric{"manometer_container_memory_limit_bytes",
-           "Lowest memory limit on the container's path in the cgroup tree; absent if there is none.", kGauge},
-    Metric{"manometer_container_memory_working_set_bytes",
-           "Usage without inactive file pages: what the kubelet evicts by.", kGauge},
-    Metric{
-        "manometer_container_memory_part_bytes",
-        "Parts of the usage that cannot be dropped: anon (heaps of most collectors), shmem (the heap of ZGC), kernel.",
-        kGauge, "part"},
-    Metric{"manometer_container_memory_events_total",
-           "How often the container met a memory boundary: low, high, max (its limit), oom, oom_kill.", kCounter,
-           "event"},
-    Metric{"manometer_container_memory_pressure_seconds_total",
-           "Time in which some, or all (full), of the container's tasks waited for memory (PSI).", kCounter, "kind"},
-};
+constexpr Metric kUsage{"manometer_container_memory_usage_bytes",
+                        "Memory charged to the container, page cache included.", kGauge};
+constexpr Metric kLimit{"manometer_container_memory_limit_bytes",
+                        "Lowest memory limit on the container's path in the cgroup tree; absent if there is none.",
+                        kGauge};
+constexpr Metric kWorkingSet{"manometer_container_memory_working_set_bytes",
+                             "Usage without inactive file pages: what the kubelet evicts by.", kGauge};
+constexpr Metric kPart{
+    "manometer_container_memory_part_bytes",
+    "Parts of the usage that cannot be dropped: anon (heaps of most collectors), shmem (the heap of ZGC), kernel.",
+    kGauge, "part"};
+constexpr Metric kEvents{"manometer_container_memory_events_total",
+                         "How often the container met a memory boundary: low, high, max (its limit), oom, oom_kill.",
+                         kCounter, "event"};
+constexpr Metric kPressure{"manometer_container_memory_pressure_seconds_total",
+                           "Time in which some, or all (full), of the container's tasks waited for memory (PSI).",
+                           kCounter, "kind"};
+constexpr std::array kMetrics{kUsage, kLimit, kWorkingSet, kPart, kEvents, kPressure};
 
-void add(metrics::Batch& batch, Name name, const metrics::Labels& target, std::optional<uint64_t> value) {
-  if (value) batch.add(kMetrics[name], target, static_cast<double>(*value));
+void add(metrics::Batch& batch, const Metric& metric, const metrics::Labels& target, std::optional<uint64_t> value) {
+  if (value) batch.add(metric, target, static_cast<double>(*value));
 }
 
-void add(metrics::Batch& batch, Name name, const metrics::Labels& target, metrics::Label label,
+void add(metrics::Batch& batch, const Metric& metric, const metrics::Labels& target, metrics::Label label,
          std::optional<uint64_t> value) {
-  if (value) batch.add(kMetrics[name], target, {std::move(label)}, static_cast<double>(*value));
+  if (value) batch.add(metric, target, {std::move(label)}, static_cast<double>(*value));
 }
 
 void add_usage(metrics::Batch& batch, const metrics::Labels& target, const node::MemoryUsage& usage) {
@@ -51,8 +52,8 @@ void add_usage(metrics::Batch& batch, const metrics::Labels& target, const node:
   add(batch, kEvents, target, {"event", "oom_kill"}, usage.oom_kill_events);
   if (!usage.pressure) return;
   const node::Psi& psi = *usage.pressure;
-  batch.add(kMetrics[kPressure], target, {{"kind", "some"}}, static_cast<double>(psi.some_us) / kMicrosecondsPerSecond);
-  batch.add(kMetrics[kPressure], target, {{"kind", "full"}}, static_cast<double>(psi.full_us) / kMicrosecondsPerSecond);
+  batch.add(kPressure, target, {{"kind", "some"}}, static_cast<double>(psi.some_us) / kMicrosecondsPerSecond);
+  batch.add(kPressure, target, {{"kind", "full"}}, static_cast<double>(psi.full_us) / kMicrosecondsPerSecond);
 }
 
 }  // namespace

@@ -9,22 +9,24 @@ using metrics::kCounter;
 using metrics::kSummary;
 using metrics::Metric;
 
-enum Name { kPause, kSafepoints, kSafepointSeconds, kSyncSeconds };
-constexpr std::array kMetrics{
-    Metric{"manometer_jvm_gc_pause_seconds",
-           "Pauses for garbage collection, the time to reach them included, since the agent knows the JVM. collector: "
-           "as its MXBean is called.",
-           kSummary, "collector,cause"},
-    Metric{"manometer_jvm_safepoints_total", "Times all threads were stopped, for whatever reason.", kCounter},
-    Metric{"manometer_jvm_safepoint_seconds_total",
-           "Time in which all threads were stopped or being stopped, for whatever reason.", kCounter},
-    Metric{"manometer_jvm_safepoint_sync_seconds_total",
-           "Time spent to bring the threads to a stop; part of the above.", kCounter},
-};
+constexpr Metric kPause{
+    "manometer_jvm_gc_pause_seconds",
+    "Pauses for garbage collection, the time to reach them included, since the agent knows the JVM. collector: "
+    "as its MXBean is called.",
+    kSummary, "collector,cause"};
+constexpr Metric kSafepoints{"manometer_jvm_safepoints_total", "Times all threads were stopped, for whatever reason.",
+                             kCounter};
+constexpr Metric kSafepointSeconds{"manometer_jvm_safepoint_seconds_total",
+                                   "Time in which all threads were stopped or being stopped, for whatever reason.",
+                                   kCounter};
+constexpr Metric kSyncSeconds{"manometer_jvm_safepoint_sync_seconds_total",
+                              "Time spent to bring the threads to a stop; part of the above.", kCounter};
+constexpr std::array kMetrics{kPause, kSafepoints, kSafepointSeconds, kSyncSeconds};
 constexpr double kNanosecondsPerSecond = 1e9;
 
-void add_seconds(metrics::Batch& batch, Name name, const metrics::Labels& target, std::optional<uint64_t> ns) {
-  if (ns) batch.add(kMetrics[name], target, static_cast<double>(*ns) / kNanosecondsPerSecond);
+void add_seconds(metrics::Batch& batch, const Metric& metric, const metrics::Labels& target,
+                 std::optional<uint64_t> ns) {
+  if (ns) batch.add(metric, target, static_cast<double>(*ns) / kNanosecondsPerSecond);
 }
 
 }  // namespace
@@ -39,12 +41,11 @@ Result<void> JvmGc::collect(metrics::Batch& batch) {
     const metrics::Labels target = jvm.target.labels();
     for (const auto& [collector_and_cause, pauses] : jvm.gc.by_cause()) {
       const auto& [collector, cause] = collector_and_cause;
-      batch.add_summary(kMetrics[kPause], target,
-                        {{"collector", std::string(collector)}, {"cause", std::string(cause)}}, pauses.count,
-                        static_cast<double>(pauses.ns) / kNanosecondsPerSecond);
+      batch.add_summary(kPause, target, {{"collector", std::string(collector)}, {"cause", std::string(cause)}},
+                        pauses.count, static_cast<double>(pauses.ns) / kNanosecondsPerSecond);
     }
     if (jvm.sample->safepoints) {
-      batch.add(kMetrics[kSafepoints], target, static_cast<double>(*jvm.sample->safepoints));
+      batch.add(kSafepoints, target, static_cast<double>(*jvm.sample->safepoints));
     }
     add_seconds(batch, kSafepointSeconds, target, jvm.sample->safepoint_ns);
     add_seconds(batch, kSyncSeconds, target, jvm.sample->safepoint_sync_ns);

@@ -8,34 +8,37 @@ namespace {
 using metrics::kGauge;
 using metrics::Metric;
 
-enum Name { kInfo, kAge, kUsed, kCommitted, kMax, kLive, kGenerationUsed, kGenerationCommitted, kGenerationMax };
+constexpr Metric kInfo{
+    "manometer_jvm_info",
+    "A JVM that we know, always 1. tier: how it is read (hsperfdata, memory or none); reason: why it is not.", kGauge,
+    "vm,version,collector,tier,reason"};
+constexpr Metric kAge{"manometer_jvm_sample_age_seconds", "Time since the values of this JVM were read.", kGauge};
+constexpr Metric kUsed{
+    "manometer_jvm_heap_used_bytes",
+    "Heap used. updated: when this JVM brings the number up to date (continuously, periodically, at_gc).", kGauge,
+    "updated"};
+constexpr Metric kCommitted{"manometer_jvm_heap_committed_bytes",
+                            "Heap the JVM has from the system, both survivor spaces included.", kGauge};
+constexpr Metric kMax{"manometer_jvm_heap_max_bytes", "Largest size of the heap (-Xmx).", kGauge};
+constexpr Metric kLive{
+    "manometer_jvm_heap_live_bytes",
+    "What was alive after the last collection of the old generation. source: collection (exact but for what came "
+    "since), lowest_used (ZGC, Shenandoah: lowest use of five minutes, an upper bound).",
+    kGauge, "source"};
+constexpr Metric kGenerationUsed{"manometer_jvm_generation_used_bytes",
+                                 "Used bytes of a generation; collectors with two only.", kGauge, "generation"};
+constexpr Metric kGenerationCommitted{"manometer_jvm_generation_committed_bytes", "Committed bytes of a generation.",
+                                      kGauge, "generation"};
+constexpr Metric kGenerationMax{"manometer_jvm_generation_max_bytes",
+                                "Largest size of a generation; with G1 and ZGC each may take the whole heap.", kGauge,
+                                "generation"};
 constexpr std::array kMetrics{
-    Metric{"manometer_jvm_info",
-           "A JVM that we know, always 1. tier: how it is read (hsperfdata, memory or none); reason: why it is not.",
-           kGauge, "vm,version,collector,tier,reason"},
-    Metric{"manometer_jvm_sample_age_seconds", "Time since the values of this JVM were read.", kGauge},
-    Metric{"manometer_jvm_heap_used_bytes",
-           "Heap used. updated: when this JVM brings the number up to date (continuously, periodically, at_gc).",
-           kGauge, "updated"},
-    Metric{"manometer_jvm_heap_committed_bytes", "Heap the JVM has from the system, both survivor spaces included.",
-           kGauge},
-    Metric{"manometer_jvm_heap_max_bytes", "Largest size of the heap (-Xmx).", kGauge},
-    Metric{
-        "manometer_jvm_heap_live_bytes",
-        "What was alive after the last collection of the old generation. source: collection (exact but for what came "
-        "since), lowest_used (ZGC, Shenandoah: lowest use of five minutes, an upper bound).",
-        kGauge, "source"},
-    Metric{"manometer_jvm_generation_used_bytes", "Used bytes of a generation; collectors with two only.", kGauge,
-           "generation"},
-    Metric{"manometer_jvm_generation_committed_bytes", "Committed bytes of a generation.", kGauge, "generation"},
-    Metric{"manometer_jvm_generation_max_bytes",
-           "Largest size of a generation; with G1 and ZGC each may take the whole heap.", kGauge, "generation"},
-};
+    kInfo, kAge, kUsed, kCommitted, kMax, kLive, kGenerationUsed, kGenerationCommitted, kGenerationMax};
 constexpr std::array kGenerations{"young", "old"};
 
-void add(metrics::Batch& batch, Name name, const metrics::Labels& target, std::optional<uint64_t> value,
+void add(metrics::Batch& batch, const Metric& metric, const metrics::Labels& target, std::optional<uint64_t> value,
          std::initializer_list<metrics::Label> more = {}) {
-  if (value) batch.add(kMetrics[name], target, more, static_cast<double>(*value));
+  if (value) batch.add(metric, target, more, static_cast<double>(*value));
 }
 
 void add_info(metrics::Batch& batch, const metrics::Labels& target, const jvm::Jvm& jvm) {
@@ -50,13 +53,13 @@ void add_info(metrics::Batch& batch, const metrics::Labels& target, const jvm::J
   }
   add_known("tier", to_string(jvm.refusal ? jvm::Tier::kNone : jvm.tier));
   if (jvm.refusal) add_known("reason", to_string(jvm.refusal->failure));
-  batch.add(kMetrics[kInfo], labels, 1);
+  batch.add(kInfo, labels, 1);
 }
 
 void add_heap(metrics::Batch& batch, const metrics::Labels& target, const jvm::Jvm& jvm) {
   const jvm::PerfSample& sample = *jvm.sample;
   const std::chrono::duration<double> age = std::chrono::steady_clock::now() - jvm.sampled_at;
-  batch.add(kMetrics[kAge], target, age.count());
+  batch.add(kAge, target, age.count());
   const std::string updated(to_string(jvm.identity->used_update));
   add(batch, kUsed, target, sample.heap.used_bytes, {{"updated", updated}});
   add(batch, kCommitted, target, sample.heap.committed_bytes);

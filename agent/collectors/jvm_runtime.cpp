@@ -9,33 +9,24 @@ using metrics::kCounter;
 using metrics::kGauge;
 using metrics::Metric;
 
-enum Name {
-  kThreads,
-  kDaemonThreads,
-  kThreadsStarted,
-  kClasses,
-  kClassesUnloaded,
-  kMetaspaceUsed,
-  kMetaspaceCommitted,
-  kMetaspaceMax,
-  kJit
-};
-constexpr std::array kMetrics{
-    Metric{"manometer_jvm_threads", "Live Java threads, daemons included.", kGauge},
-    Metric{"manometer_jvm_daemon_threads", "Live daemon threads.", kGauge},
-    Metric{"manometer_jvm_threads_started_total", "Java threads started.", kCounter},
-    Metric{"manometer_jvm_classes_loaded", "Classes loaded now.", kGauge},
-    Metric{"manometer_jvm_classes_unloaded_total", "Classes unloaded.", kCounter},
-    Metric{"manometer_jvm_metaspace_used_bytes", "Metaspace used, as of the last collection; 0 before the first.",
-           kGauge},
-    Metric{"manometer_jvm_metaspace_committed_bytes", "Metaspace committed, as of the last collection.", kGauge},
-    Metric{"manometer_jvm_metaspace_max_bytes", "Address space reserved for metaspace.", kGauge},
-    Metric{"manometer_jvm_jit_seconds_total", "Time spent compiling methods, summed over compiler threads.", kCounter},
-};
+constexpr Metric kThreads{"manometer_jvm_threads", "Live Java threads, daemons included.", kGauge};
+constexpr Metric kDaemonThreads{"manometer_jvm_daemon_threads", "Live daemon threads.", kGauge};
+constexpr Metric kThreadsStarted{"manometer_jvm_threads_started_total", "Java threads started.", kCounter};
+constexpr Metric kClasses{"manometer_jvm_classes_loaded", "Classes loaded now.", kGauge};
+constexpr Metric kClassesUnloaded{"manometer_jvm_classes_unloaded_total", "Classes unloaded.", kCounter};
+constexpr Metric kMetaspaceUsed{"manometer_jvm_metaspace_used_bytes",
+                                "Metaspace used, as of the last collection; 0 before the first.", kGauge};
+constexpr Metric kMetaspaceCommitted{"manometer_jvm_metaspace_committed_bytes",
+                                     "Metaspace committed, as of the last collection.", kGauge};
+constexpr Metric kMetaspaceMax{"manometer_jvm_metaspace_max_bytes", "Address space reserved for metaspace.", kGauge};
+constexpr Metric kJit{"manometer_jvm_jit_seconds_total", "Time spent compiling methods, summed over compiler threads.",
+                      kCounter};
+constexpr std::array kMetrics{kThreads,       kDaemonThreads,      kThreadsStarted, kClasses, kClassesUnloaded,
+                              kMetaspaceUsed, kMetaspaceCommitted, kMetaspaceMax,   kJit};
 
-void add(metrics::Batch& batch, Name name, const metrics::Labels& target, std::optional<uint64_t> value,
+void add(metrics::Batch& batch, const Metric& metric, const metrics::Labels& target, std::optional<uint64_t> value,
          double per_unit = 1) {
-  if (value) batch.add(kMetrics[name], target, static_cast<double>(*value) / per_unit);
+  if (value) batch.add(metric, target, static_cast<double>(*value) / per_unit);
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 
 #include "agent/base/blocking_pool.h"
 #include "agent/base/text.h"
+#include "agent/http/server.h"
 #include "agent/jvm/discovery.h"
 #include "agent/jvm/registry.h"
 #include "agent/node/read_file.h"
@@ -22,24 +23,29 @@ using metrics::kCounter;
 using metrics::kGauge;
 using metrics::Metric;
 
-enum Name { kBuildInfo, kJvms, kFailures, kDenied, kBlocked, kProbe, kLost, kRunSeconds, kRuns, kCpu, kRss, kFds };
-constexpr std::array kMetrics{
-    Metric{"manometer_build_info", "Version of the agent, always 1.", kGauge, "version"},
-    Metric{"manometer_jvms", "JVMs known, by how they are read.", kGauge, "tier"},
-    Metric{"manometer_jvm_read_failures_total", "Times a JVM's data became unreadable, by reason.", kCounter, "reason"},
-    Metric{"manometer_processes_denied", "Processes the last scan could not look into for lack of rights.", kGauge},
-    Metric{"manometer_blocked_reads", "Reads that hang now, on a file system that does not answer.", kGauge},
-    Metric{"manometer_probe_attached", "1 if the probe works, 0 if the agent does without.", kGauge, "probe"},
-    Metric{"manometer_events_lost_total", "Events from the kernel that were lost, by what lost them.", kCounter,
-           "reason"},
-    Metric{"manometer_bpf_run_seconds_total", "Time in a BPF program; while kernel.bpf_stats_enabled is 1.", kCounter,
-           "program"},
-    Metric{"manometer_bpf_runs_total", "Runs of a BPF program; while kernel.bpf_stats_enabled is 1.", kCounter,
-           "program"},
-    Metric{"process_cpu_seconds_total", "User and system CPU time of the agent.", kCounter},
-    Metric{"process_resident_memory_bytes", "Resident memory of the agent.", kGauge},
-    Metric{"process_open_fds", "Open file descriptors of the agent.", kGauge},
-};
+constexpr Metric kBuildInfo{"manometer_build_info", "Version of the agent, always 1.", kGauge, "version"};
+constexpr Metric kJvms{"manometer_jvms", "JVMs known, by how they are read.", kGauge, "tier"};
+constexpr Metric kFailures{"manometer_jvm_read_failures_total", "Times a JVM's data became unreadable, by reason.",
+                           kCounter, "reason"};
+constexpr Metric kDenied{"manometer_processes_denied",
+                         "Processes the last scan could not look into for lack of rights.", kGauge};
+constexpr Metric kBlocked{"manometer_blocked_reads", "Reads that hang now, on a file system that does not answer.",
+                          kGauge};
+constexpr Metric kEvicted{"manometer_http_connections_evicted_total",
+                          "Connections to the agent cut off to make room for others.", kCounter};
+constexpr Metric kProbe{"manometer_probe_attached", "1 if the probe works, 0 if the agent does without.", kGauge,
+                        "probe"};
+constexpr Metric kLost{"manometer_events_lost_total", "Events from the kernel that were lost, by what lost them.",
+                       kCounter, "reason"};
+constexpr Metric kRunSeconds{"manometer_bpf_run_seconds_total",
+                             "Time in a BPF program; while kernel.bpf_stats_enabled is 1.", kCounter, "program"};
+constexpr Metric kRuns{"manometer_bpf_runs_total", "Runs of a BPF program; while kernel.bpf_stats_enabled is 1.",
+                       kCounter, "program"};
+constexpr Metric kCpu{"process_cpu_seconds_total", "User and system CPU time of the agent.", kCounter};
+constexpr Metric kRss{"process_resident_memory_bytes", "Resident memory of the agent.", kGauge};
+constexpr Metric kFds{"process_open_fds", "Open file descriptors of the agent.", kGauge};
+constexpr std::array kMetrics{kBuildInfo, kJvms,       kFailures, kDenied, kBlocked, kEvicted, kProbe,
+                              kLost,      kRunSeconds, kRuns,     kCpu,    kRss,     kFds};
 
 double seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
@@ -70,47 +76,47 @@ void Self::add_jvms(metrics::Batch& batch) const {
   std::map<std::string_view, double> by_tier;
   for (const auto tier : {jvm::Tier::kHsperfdata, jvm::Tier::kMemory, jvm::Tier::kNone}) by_tier[to_string(tier)] = 0;
   for (const auto& [key, jvm] : sources_.jvms.jvms()) ++by_tier[to_string(jvm.refusal ? jvm::Tier::kNone : jvm.tier)];
-  for (const auto& [tier, count] : by_tier) batch.add(kMetrics[kJvms], {}, {{"tier", std::string(tier)}}, count);
+  for (const auto& [tier, count] : by_tier) batch.add(kJvms, {}, {{"tier", std::string(tier)}}, count);
   for (const auto failure : jvm::kFailures) {
+    if (failure == jvm::Failure::kStarting) continue;  // not a failure yet
     const auto found = sources_.jvms.failures().find(failure);
     const uint64_t count = found == sources_.jvms.failures().end() ? 0 : found->second;
-    batch.add(kMetrics[kFailures], {}, {{"reason", std::string(to_string(failure))}}, static_cast<double>(count));
+    batch.add(kFailures, {}, {{"reason", std::string(to_string(failure))}}, static_cast<double>(count));
   }
-  batch.add(kMetrics[kDenied], {}, static_cast<double>(sources_.discovery.denied()));
-  batch.add(kMetrics[kBlocked], {}, static_cast<double>(sources_.pool.stuck()));
+  batch.add(kDenied, {}, static_cast<double>(sources_.discovery.denied()));
+  batch.add(kBlocked, {}, static_cast<double>(sources_.pool.stuck()));
+  batch.add(kEvicted, {}, static_cast<double>(sources_.server.evicted()));
 }
 
 void Self::add_probes(metrics::Batch& batch) const {
   for (const probes::Status& probe : sources_.probes.status()) {
-    batch.add(kMetrics[kProbe], {}, {{"probe", std::string(probe.name)}}, probe.attached ? 1 : 0);
+    batch.add(kProbe, {}, {{"probe", std::string(probe.name)}}, probe.attached ? 1 : 0);
   }
   for (const auto& [reason, count] : sources_.probes.lost()) {
-    batch.add(kMetrics[kLost], {}, {{"reason", std::string(reason)}}, static_cast<double>(count));
+    batch.add(kLost, {}, {{"reason", std::string(reason)}}, static_cast<double>(count));
   }
   for (const bpf::ProgramStats& stats : sources_.probes.program_stats()) {
     constexpr double kNanosecondsPerSecond = 1e9;
-    batch.add(kMetrics[kRunSeconds], {}, {{"program", stats.program}},
-              static_cast<double>(stats.run_ns) / kNanosecondsPerSecond);
-    batch.add(kMetrics[kRuns], {}, {{"program", stats.program}}, static_cast<double>(stats.runs));
+    batch.add(kRunSeconds, {}, {{"program", stats.program}}, static_cast<double>(stats.run_ns) / kNanosecondsPerSecond);
+    batch.add(kRuns, {}, {{"program", stats.program}}, static_cast<double>(stats.runs));
   }
 }
 
 Result<void> Self::add_process(metrics::Batch& batch) const {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
-  batch.add(kMetrics[kCpu], {}, seconds(usage.ru_utime) + seconds(usage.ru_stime));
+  batch.add(kCpu, {}, seconds(usage.ru_utime) + seconds(usage.ru_stime));
   const auto pages = node::read_and_parse(AT_FDCWD, "/proc/self/statm", parse_resident_pages);
   if (!pages) return pages.error();
-  if (*pages)
-    batch.add(kMetrics[kRss], {}, static_cast<double>(**pages) * static_cast<double>(::sysconf(_SC_PAGESIZE)));
+  if (*pages) batch.add(kRss, {}, static_cast<double>(**pages) * static_cast<double>(::sysconf(_SC_PAGESIZE)));
   const auto fds = open_fds();
   if (!fds) return fds.error();
-  batch.add(kMetrics[kFds], {}, *fds);
+  batch.add(kFds, {}, *fds);
   return {};
 }
 
 Result<void> Self::collect(metrics::Batch& batch) {
-  batch.add(kMetrics[kBuildInfo], {}, {{"version", MANOMETER_VERSION}}, 1);
+  batch.add(kBuildInfo, {}, {{"version", MANOMETER_VERSION}}, 1);
   add_jvms(batch);
   add_probes(batch);
   return add_process(batch);

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include <boost/asio/io_context.hpp>
+
+#include "agent/base/blocking_pool.h"
+#include "agent/base/log.h"
+#include "agent/container/index.h"
+#include "agent/jvm/discovery.h"
+#include "agent/jvm/registry.h"
+#include "agent/node/cgroup_mount.h"
+#include "agent/node/host_paths.h"
+#include "agent/node/proc_fs.h"
+
+namespace manometer::jvm {
+
+/// All it takes to find the JVMs of a node and read them, on one loop.
+class Watch {
+ public:
+  struct Options {
+    node::HostPaths host;
+    std::chrono::milliseconds sample_interval{1000};
+    std::chrono::milliseconds scan_interval{10000};
+  };
+
+  /// An Error names the path that cannot be used. loop must outlive it.
+  static Result<std::unique_ptr<Watch>> open(boost::asio::io_context& loop, const Options& options);
+
+  void start();
+  /// True once all there was at the start has been looked at and read, or refused.
+  bool ready() const { return discovery_.scanned() && registry_.all_read(); }
+  /// Ends the blocking pool; see BlockingPool::stop.
+  bool stop() { return pool_.stop(); }
+
+  const std::optional<node::CgroupMount>& cgroup_mount() const { return mount_; }
+  const container::Index& containers() const { return containers_; }
+  const Registry& registry() const { return registry_; }
+  const BlockingPool& pool() const { return pool_; }
+  const Discovery& discovery() const { return discovery_; }
+  Discovery& discovery() { return discovery_; }
+  LogOnce& log() { return log_; }
+
+ private:
+  Watch(boost::asio::io_context& loop, const Options& options, node::ProcFs proc,
+        std::optional<node::CgroupMount> mount);
+
+  LogOnce log_;
+  BlockingPool pool_;
+  node::ProcFs proc_;
+  std::optional<node::CgroupMount> mount_;
+  container::Index containers_;
+  Registry registry_;
+  Discovery discovery_;
+};
+
+/// Nanoseconds since boot in the unit of ProcessKey::start_ticks.
+uint64_t to_ticks(uint64_t since_boot_ns);
+
+}  // namespace manometer::jvm
