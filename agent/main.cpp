@@ -4,6 +4,8 @@
 
 #include "agent/app.h"
 #include "agent/base/log.h"
+#include "agent/cli/check.h"
+#include "agent/cli/top.h"
 #include "agent/config.h"
 
 namespace manometer {
@@ -26,15 +28,20 @@ int execute(const RunConfig& config) {
   return kOk;
 }
 
+int execute(const CheckConfig& config) {
+  const auto sufficient = cli::check(config);
+  if (!sufficient) return fail(sufficient.error());
+  return *sufficient ? kOk : kUsage;
+}
+
 int execute(const PrintConfig& config) {
   std::cout << config.text;
   return kOk;
 }
-int execute(const CheckConfig&) {
-  return kOk;
-}
-int execute(const TopConfig&) {
-  return kOk;
+
+int execute(const TopConfig& config) {
+  const auto shown = cli::top(config);
+  return shown ? kOk : fail(shown.error());
 }
 
 }  // namespace

@@ -1,0 +1,82 @@
+#include "agent/cli/report.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include <boost/json/src.hpp>  // header-only use: one translation unit compiles the library
+#include <fmt/format.h>
+
+namespace manometer::cli {
+namespace {
+
+namespace json = boost::json;
+
+size_t widest_name(const Report& report) {
+  size_t width = 0;
+  for (const Finding& finding : report.findings) width = std::max(width, finding.name.size());
+  return width;
+}
+
+json::object to_object(const Finding& finding) {
+  return {{"name", finding.name},
+          {"status", std::string(to_string(finding.status))},
+          {"required", finding.required},
+          {"detail", finding.detail},
+          {"advice", finding.advice}};
+}
+
+json::object to_object(const JvmFinding& jvm) {
+  json::object out{{"pid", jvm.pid}, {"container", jvm.container}, {"tier", jvm.tier}, {"vm", jvm.what}};
+  if (!jvm.reason.empty()) out["reason"] = jvm.reason;
+  return out;
+}
+
+}  // namespace
+
+std::string_view to_string(Status status) {
+  switch (status) {
+    case Status::kOk:
+      return "ok";
+    case Status::kDegraded:
+      return "degraded";
+    case Status::kMissing:
+      return "missing";
+  }
+  return "";
+}
+
+bool Report::sufficient() const {
+  return std::ranges::none_of(
+      findings, [](const Finding& finding) { return finding.required && finding.status == Status::kMissing; });
+}
+
+std::string to_table(const Report& report) {
+  const size_t width = widest_name(report);
+  std::string out;
+  auto write = std::back_inserter(out);
+  for (const Finding& finding : report.findings) {
+    fmt::format_to(write, "{:<{}}  {:<8}  {}\n", finding.name, width, to_string(finding.status), finding.detail);
+    if (!finding.advice.empty()) fmt::format_to(write, "{:<{}}  {:<8}  -> {}\n", "", width, "", finding.advice);
+  }
+  out += report.jvms.empty() ? "\nNo JVM runs here that this user may see.\n" : "\n";
+  for (const JvmFinding& jvm : report.jvms) {
+    fmt::format_to(write, "JVM {:<{}}  {:<11}  {}\n", jvm.pid, width - 4, jvm.tier,
+                   jvm.reason.empty() ? jvm.what : jvm.reason);
+  }
+  fmt::format_to(write, "\nThe {} variant {} here.\n", report.variant, report.sufficient() ? "works" : "does NOT work");
+  return out;
+}
+
+std::string to_json(const Report& report) {
+  json::array findings;
+  for (const Finding& finding : report.findings) findings.push_back(to_object(finding));
+  json::array jvms;
+  for (const JvmFinding& jvm : report.jvms) jvms.push_back(to_object(jvm));
+  const json::object out{{"variant", report.variant},
+                         {"sufficient", report.sufficient()},
+                         {"findings", std::move(findings)},
+                         {"jvms", std::move(jvms)}};
+  return json::serialize(out) + '\n';
+}
+
+}  // namespace manometer::cli
