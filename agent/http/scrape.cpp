@@ -18,6 +18,7 @@ constexpr Metric kDuration{"manometer_collector_duration_seconds", "Time the col
                            "collector"};
 constexpr Metric kSuccess{"manometer_collector_success", "1 if the collector met no error in this scrape.", kGauge,
                           "collector"};
+constexpr std::array kMetrics{kDuration, kSuccess};
 
 std::string_view header(const Request& request, field name) {
   const auto value = request[name];
@@ -25,6 +26,8 @@ std::string_view header(const Request& request, field name) {
 }
 
 }  // namespace
+
+std::span<const Metric> Scrape::own_metrics() { return kMetrics; }
 
 Response Scrape::respond(const Request& request) {
   const std::string_view target(request.target().data(), request.target().size());

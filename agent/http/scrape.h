@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,9 @@ class Scrape {
       : collectors_(std::move(collectors)), ready_(std::move(ready)), log_(log) {}
 
   Response respond(const Request& request);
+
+  /// What it adds to what the collectors have.
+  static std::span<const metrics::Metric> own_metrics();
 
  private:
   Response metrics(const Request& request);
