@@ -75,9 +75,9 @@ Result<std::unique_ptr<App>> App::make(const RunConfig& config) {
   parts->server = *std::move(server);
   bpf::set_up_libbpf_log();
   const bool use_bpf = config.bpf && config.variant == Variant::kNode;
-  parts->probes = std::make_unique<probes::Probes>(
-      parts->loop, probes::Probes::Options{use_bpf, config.host.proc},
-      [parts = parts.get()](const process_event& event) { parts->on_process(event); });
+  parts->probes =
+      std::make_unique<probes::Probes>(parts->loop, probes::Probes::Options{use_bpf, config.host.proc},
+                                       [parts = parts.get()](const process_event& event) { parts->on_process(event); });
   jvm::Watch& watching = *parts->watch;
   parts->scrape = std::make_unique<http::Scrape>(
       collectors::make_collectors({watching.containers(), watching.registry(), watching.discovery(), *parts->probes,
@@ -103,8 +103,7 @@ void App::run() {
   for (const probes::Status& probe : parts_->probes->status()) {
     if (!probe.attached) spdlog::warn("probe {} does not work, the agent does without: {}", probe.name, probe.error);
   }
-  if (!parts_->watch->cgroup_mount())
-    spdlog::warn("no memory controller is mounted: container memory is not measured");
+  if (!parts_->watch->cgroup_mount()) spdlog::warn("no memory controller is mounted: container memory is not measured");
   stop_on_signals();
   parts_->watch->start();
   const auto endpoint = parts_->server->endpoint();

@@ -29,7 +29,7 @@ struct pid_namespace {
 
 struct upid {
   int nr;
-  struct pid_namespace *ns;
+  struct pid_namespace* ns;
 };
 
 struct pid {
@@ -39,9 +39,9 @@ struct pid {
 
 struct task_struct {
   int tgid;
-  struct task_struct *group_leader;
-  struct signal_struct *signal;
-  struct pid *thread_pid;
+  struct task_struct* group_leader;
+  struct signal_struct* signal;
+  struct pid* thread_pid;
   __u64 start_boottime;
 };
 

@@ -27,7 +27,9 @@ std::string_view header(const Request& request, field name) {
 
 }  // namespace
 
-std::span<const Metric> Scrape::own_metrics() { return kMetrics; }
+std::span<const Metric> Scrape::own_metrics() {
+  return kMetrics;
+}
 
 Response Scrape::respond(const Request& request) {
   const std::string_view target(request.target().data(), request.target().size());

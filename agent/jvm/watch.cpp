@@ -23,8 +23,7 @@ uint64_t to_ticks(uint64_t since_boot_ns) {
 Result<std::unique_ptr<Watch>> Watch::open(boost::asio::io_context& loop, const Options& options) {
   auto proc = node::ProcFs::open(options.host.proc);
   if (!proc) return std::move(proc).error().with_context("--host-proc");
-  auto mount =
-      options.host.cgroup.empty() ? node::find_cgroup_mount() : node::cgroup_mount_at(options.host.cgroup);
+  auto mount = options.host.cgroup.empty() ? node::find_cgroup_mount() : node::cgroup_mount_at(options.host.cgroup);
   if (!mount) return std::move(mount).error().with_context("--host-cgroup");
   return std::unique_ptr<Watch>(new Watch(loop, options, *std::move(proc), *std::move(mount)));
 }
