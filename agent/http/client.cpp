@@ -1,5 +1,7 @@
 #include "agent/http/client.h"
 
+#include <optional>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
@@ -53,17 +55,22 @@ Result<Answer> get(const std::string& address, const std::string& target, std::c
   question.request.set(beast::http::field::host, address);
   for (const auto& [name, value] : headers) question.request.set(name, value);
   asio::io_context loop{1};
-  Result<Answer> answer = Error("no answer");
+  std::optional<Answer> answer;
+  std::string problem;
   asio::co_spawn(loop, ask(loop, std::move(question)), [&](const std::exception_ptr& failed, Answer got) {
-    if (!failed) answer = std::move(got);
+    if (!failed) {
+      answer.emplace(std::move(got));
+      return;
+    }
     try {
-      if (failed) std::rethrow_exception(failed);
+      std::rethrow_exception(failed);
     } catch (const boost::system::system_error& error) {  // the library's coroutines report errors this way
-      answer = Error(error.code().message());
+      problem = error.code().message();
     }
   });
   loop.run();
-  return answer;
+  if (!answer) return Error(std::move(problem));
+  return *std::move(answer);
 }
 
 }  // namespace manometer::http

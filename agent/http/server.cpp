@@ -21,7 +21,7 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 using boost::system::error_code;
-using tcp = asio::ip::tcp;
+using asio::ip::tcp;
 
 Result<tcp::endpoint> parse_address(const std::string& address) {
   const size_t colon = address.rfind(':');

@@ -94,7 +94,7 @@ class SymbolLookup {
       const auto chain = memory_.read<uint32_t>(chain_table_ + sizeof(uint32_t) * (index - first_symbol_));
       if (!chain) return chain.error();
       if ((*chain | 1U) == (hash | 1U)) {
-        const auto address = address_if_named(index, name);
+        auto address = address_if_named(index, name);
         if (!address || *address) return address;
       }
       if ((*chain & 1U) != 0) return std::optional<uint64_t>();
