@@ -2,6 +2,14 @@
 
 namespace manometer::jvm {
 
+namespace {
+
+Refusal still_starting() {
+  return {Failure::kStarting, "its performance data are not complete yet"};
+}
+
+}  // namespace
+
 PerfReader::Reading PerfReader::read() {
   for (;;) {
     auto read = region_.read(layout_ ? layout_->bytes() : kMaxPerfBytes);
@@ -10,7 +18,7 @@ PerfReader::Reading PerfReader::read() {
     const Bytes region = std::get<Bytes>(read);
     const auto header = parse_perf_header(region);
     if (!header) return Refusal{Failure::kMalformed, header.error().message()};
-    if (!header->accessible) return Refusal{Failure::kStarting, "its performance data are not complete yet"};
+    if (!header->accessible) return still_starting();
     if (layout_ && layout_->entries() == header->entries) {
       if (region.size() < layout_->bytes()) return Refusal{Failure::kMalformed, "shorter than it was"};
       return layout_->read(region);
@@ -21,6 +29,7 @@ PerfReader::Reading PerfReader::read() {
     }
     auto layout = PerfLayout::resolve(region);
     if (!layout) return Refusal{Failure::kMalformed, layout.error().message()};
+    if (!*layout) return still_starting();
     layout_ = *std::move(layout);
     return layout_->read(region);
   }

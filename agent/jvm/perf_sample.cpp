@@ -72,7 +72,7 @@ std::string PerfLayout::text(const PerfCatalog& catalog, Bytes region, std::stri
   return read_string(region, found->second);
 }
 
-Result<PerfLayout> PerfLayout::resolve(Bytes region) {
+Result<std::optional<PerfLayout>> PerfLayout::resolve(Bytes region) {
   const auto header = parse_perf_header(region);
   if (!header) return header.error();
   const auto catalog = parse_perf_catalog(region);
@@ -81,7 +81,7 @@ Result<PerfLayout> PerfLayout::resolve(Bytes region) {
   layout.entries_ = header->entries;
   const Field frequency = layout.number(*catalog, "sun.os.hrt.frequency");
   const int64_t ticks_per_second = frequency ? read_long(region, *frequency) : 0;
-  if (ticks_per_second <= 0) return Error("no clock frequency");
+  if (ticks_per_second <= 0) return std::optional<PerfLayout>();
   layout.ns_per_tick_ = 1e9 / static_cast<double>(ticks_per_second);
   layout.resolve_collectors(*catalog, region);
   layout.resolve_generations(*catalog, region);
@@ -98,7 +98,7 @@ Result<PerfLayout> PerfLayout::resolve(Bytes region) {
   layout.shared_loaded_ = field("java.cls.sharedLoadedClasses");
   layout.shared_unloaded_ = field("java.cls.sharedUnloadedClasses");
   layout.jit_time_ = field("java.ci.totalTime");
-  return layout;
+  return std::optional(std::move(layout));
 }
 
 void PerfLayout::resolve_collectors(const PerfCatalog& catalog, Bytes region) {

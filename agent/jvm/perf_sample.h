@@ -66,8 +66,9 @@ struct PerfSample {
 /// Where the values of one JVM are.
 class PerfLayout {
  public:
-  /// region: all of it, accessible.
-  static Result<PerfLayout> resolve(Bytes region);
+  /// region: all of it, accessible. nullopt: it is not complete yet; from JDK 17 on, the last entries come milliseconds
+  /// after it has become accessible.
+  static Result<std::optional<PerfLayout>> resolve(Bytes region);
 
   const JvmIdentity& identity() const { return identity_; }
   /// Entries there were; resolve again when there are more.
