@@ -42,7 +42,7 @@ void Discovery::start() {
 void Discovery::on_exec(pid_t pid) {
   registry_.gone(pid);
   candidates_[pid] = {now(), now() + kFirstLook};
-  schedule();
+  schedule(now() + kFirstLook);
 }
 
 void Discovery::on_exit(const ProcessKey& key) {
@@ -62,7 +62,7 @@ void Discovery::scan() {
     if (!registry_.knows(key.pid)) inspect(key.pid, true);
   }
   for (const pid_t pid : *pids) {
-    if (!registry_.has(pid) && !candidates_.contains(pid) && may_be_jvm(pid)) inspect(pid, true);
+    if (!registry_.has(pid) && !candidates_.contains(pid) && may_be_jvm(pid).value_or(false)) inspect(pid, true);
   }
   end_scan();
 }
@@ -73,25 +73,38 @@ void Discovery::end_scan() {
   denied_ = denied_in_scan_;
 }
 
-void Discovery::schedule() {
-  if (candidates_.empty()) return;
-  look_timer_.expires_after(kFirstLook);
+/// Looks at the candidates that are due at that time, or before.
+void Discovery::schedule(TimePoint due) {
+  if (due >= next_look_) return;
+  next_look_ = due;
+  look_timer_.expires_at(due);
   look_timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) look_at_due();
   });
 }
 
 void Discovery::look_at_due() {
+  next_look_ = TimePoint::max();
+  const TimePoint start = now();
   std::vector<pid_t> due;
+  TimePoint next = TimePoint::max();
   for (const auto& [pid, candidate] : candidates_) {
-    if (!candidate.inspecting && candidate.due <= now()) due.push_back(pid);
+    if (candidate.inspecting) continue;
+    if (candidate.due <= start) {
+      due.push_back(pid);
+    } else {
+      next = std::min(next, candidate.due);
+    }
   }
   for (const pid_t pid : due) look_at(pid);
-  schedule();
+  schedule(next);
 }
 
 void Discovery::look_at(pid_t pid) {
-  if (may_be_jvm(pid)) {
+  const auto looks_like_one = may_be_jvm(pid);
+  if (!looks_like_one) {
+    candidates_.erase(pid);
+  } else if (*looks_like_one) {
     candidates_[pid].inspecting = true;
     inspect(pid, false);
   } else {
@@ -99,12 +112,14 @@ void Discovery::look_at(pid_t pid) {
   }
 }
 
-bool Discovery::may_be_jvm(pid_t pid) {
+/// nullopt: it is gone.
+std::optional<bool> Discovery::may_be_jvm(pid_t pid) const {
   const auto process = proc_.process(pid);
-  if (!process || !*process) return false;
+  if (!process || !*process) return std::nullopt;
   const auto stat = (*process)->stat();
+  if (!stat || !*stat || (*stat)->is_dead()) return std::nullopt;
   // From libjvm's start on it has threads of its own, so most processes are told by one small file.
-  return stat && *stat && !(*stat)->is_kernel_thread() && !(*stat)->is_dead() && (*stat)->threads > 1;
+  return (*stat)->threads > 1 && !(*stat)->is_kernel_thread();
 }
 
 void Discovery::look_again(pid_t pid) {
@@ -118,6 +133,7 @@ void Discovery::look_again(pid_t pid) {
   }
   candidate.inspecting = false;
   candidate.due = now() + std::max<TimePoint::duration>(kFirstLook, elapsed / kLookAgainAfterFraction);
+  schedule(candidate.due);
 }
 
 void Discovery::inspect(pid_t pid, bool in_scan) {
@@ -135,7 +151,6 @@ void Discovery::take(pid_t pid, Inspection inspection) {
     const bool no_data_yet = refusal != nullptr && refusal->failure == Failure::kPerfDataOff;
     if (no_data_yet && !registry_.has(pid) && !candidates_.contains(pid)) {
       candidates_[pid] = {now(), now()};
-      schedule();
     }
     if (!no_data_yet) candidates_.erase(pid);
     registry_.found(std::move(*jvm));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -43,13 +44,13 @@ class Discovery {
 
   void scan();
   void end_scan();
-  void schedule();
+  void schedule(TimePoint due);
   void look_at_due();
   void look_at(pid_t pid);
   void inspect(pid_t pid, bool in_scan);
   void take(pid_t pid, Inspection inspection);
   void look_again(pid_t pid);
-  bool may_be_jvm(pid_t pid);
+  std::optional<bool> may_be_jvm(pid_t pid) const;
 
   boost::asio::steady_timer scan_timer_;
   boost::asio::steady_timer look_timer_;
@@ -59,6 +60,7 @@ class Discovery {
   LogOnce& log_;
   std::chrono::milliseconds scan_interval_;
   std::map<pid_t, Candidate> candidates_;
+  TimePoint next_look_ = TimePoint::max();
   size_t in_scan_ = 0;  // inspections of the scan under way
   size_t scans_ = 0;
   size_t denied_ = 0;

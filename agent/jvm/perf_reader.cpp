@@ -15,7 +15,7 @@ PerfReader::Reading PerfReader::read() {
     auto read = region_.read(layout_ ? layout_->bytes() : kMaxPerfBytes);
     if (std::holds_alternative<Gone>(read)) return Gone{};
     if (auto* refused = std::get_if<Refusal>(&read)) return std::move(*refused);
-    const Bytes region = std::get<Bytes>(read);
+    const Bytes region = std::get<std::vector<std::byte>>(read);
     const auto header = parse_perf_header(region);
     if (!header) return Refusal{Failure::kMalformed, header.error().message()};
     if (!header->accessible) return still_starting();

@@ -54,17 +54,21 @@ Result<UniqueFd> reopen_regular(const UniqueFd& path_fd, uint64_t inode) {
   return fd;
 }
 
-/// Reads up to buffer.size() bytes from the start; less if the file is shorter.
-Result<size_t> read_from_start(const UniqueFd& fd, std::span<std::byte> buffer) {
+/// Up to `bytes` from the start; less if the file is shorter.
+Result<std::vector<std::byte>> read_from_start(const UniqueFd& fd, size_t bytes) {
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) return Error::from_errno("stat performance data");
+  std::vector<std::byte> out(std::min(bytes, static_cast<size_t>(status.st_size)));
   size_t used = 0;
-  while (used < buffer.size()) {
-    const ssize_t n = ::pread(fd.get(), buffer.data() + used, buffer.size() - used, static_cast<off_t>(used));
+  while (used < out.size()) {
+    const ssize_t n = ::pread(fd.get(), out.data() + used, out.size() - used, static_cast<off_t>(used));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return Error::from_errno("read performance data");
-    if (n == 0) break;
+    if (n == 0) break;  // it was truncated meanwhile
     used += static_cast<size_t>(n);
   }
-  return used;
+  out.resize(used);
+  return out;
 }
 
 }  // namespace
@@ -163,27 +167,24 @@ Result<UniqueFd> PerfRegion::open_file(const File& file) const {
   return reopen_regular(fd, file.inode);
 }
 
-PerfRegion::Read PerfRegion::read(size_t bytes) {
+PerfRegion::Read PerfRegion::read(size_t bytes) const {
+  bytes = std::min(bytes, kMaxPerfBytes);
   if (const File* file = std::get_if<File>(&source_)) return read_file(*file, bytes);
-  return read_memory(std::get<Memory>(source_), bytes);
-}
-
-PerfRegion::Read PerfRegion::read_file(const File& file, size_t bytes) {
-  const auto fd = open_file(file);
-  if (!fd) return node::is_gone(fd.error().number()) ? Read(Gone{}) : to_refusal(fd.error());
-  buffer_.resize(std::min(bytes, kMaxPerfBytes));
-  const auto used = read_from_start(*fd, buffer_);
-  if (!used) return to_refusal(used.error());
-  return Bytes(buffer_.data(), *used);
-}
-
-PerfRegion::Read PerfRegion::read_memory(const Memory& memory, size_t bytes) {
-  buffer_.resize(std::min(bytes, memory.capacity));
-  const auto read = memory.memory.read(memory.start, buffer_);
-  if (read) return Bytes(buffer_);
+  const Memory& memory = std::get<Memory>(source_);
+  std::vector<std::byte> out(std::min(bytes, memory.capacity));
+  const auto read = memory.memory.read(memory.start, out);
+  if (read) return out;
   // EIO: unmapped, as a JVM does shortly before it ends.
   const int number = read.error().number();
   return number == EIO || node::is_gone(number) ? Read(Gone{}) : to_refusal(read.error());
+}
+
+PerfRegion::Read PerfRegion::read_file(const File& file, size_t bytes) const {
+  const auto fd = open_file(file);
+  if (!fd) return node::is_gone(fd.error().number()) ? Read(Gone{}) : to_refusal(fd.error());
+  auto read = read_from_start(*fd, bytes);
+  if (!read) return to_refusal(read.error());
+  return *std::move(read);
 }
 
 }  // namespace manometer::jvm

@@ -51,13 +51,13 @@ struct Gone {};
 class PerfRegion {
  public:
   using Opened = std::variant<PerfRegion, Gone, Refusal>;
-  using Read = std::variant<Bytes, Gone, Refusal>;
+  using Read = std::variant<std::vector<std::byte>, Gone, Refusal>;
 
   /// Tries the tiers in their order. maps: the process's mappings now, with libjvm among them.
   static Opened open(node::Process process, const std::vector<node::Mapping>& maps);
 
-  /// The first `bytes` of the region, or all of it if it is shorter. Valid until the next read.
-  Read read(size_t bytes);
+  /// The first `bytes` of the region, or all of it if it is shorter.
+  Read read(size_t bytes) const;
 
   Tier tier() const { return std::holds_alternative<File>(source_) ? Tier::kHsperfdata : Tier::kMemory; }
 
@@ -78,13 +78,11 @@ class PerfRegion {
       : process_(std::move(process)), source_(std::move(source)) {}
 
   Result<UniqueFd> open_file(const File& file) const;
-  Read read_file(const File& file, size_t bytes);
-  Read read_memory(const Memory& memory, size_t bytes);
+  Read read_file(const File& file, size_t bytes) const;
   Opened open_in_memory(const std::vector<node::Mapping>& maps) &&;
 
   node::Process process_;
   std::variant<File, Memory> source_;
-  std::vector<std::byte> buffer_;
 };
 
 /// The mapping of the first byte of libjvm.so; nullptr: it is not a JVM (or not yet).
