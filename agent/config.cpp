@@ -28,6 +28,10 @@ CLI::Option* add_flag_with_value(CLI::App& command, const std::string& flag, T& 
   return command.add_option(flag, value, help)->envname(environment_name(flag))->capture_default_str();
 }
 
+void add_switch(CLI::App& command, const std::string& flag, bool& value, const std::string& help) {
+  command.add_flag(flag, value, help)->envname(environment_name(flag));
+}
+
 /// "500ms", "2s", "1m"; nullopt if it is none of these.
 std::optional<milliseconds> parse_duration(std::string_view text) {
   const size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
@@ -99,8 +103,8 @@ CLI::App* add_run(CLI::App& app, RunConfig& run) {
   add_host_paths(*command, run.host);
   add_flag_with_value(*command, "--log-level", run.log_level, "What is logged")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}));
-  command->add_flag("--stop-with-stdin", run.stop_with_stdin,
-                    "Stop when standard input ends, as it does when a script that started us dies");
+  add_switch(*command, "--stop-with-stdin", run.stop_with_stdin,
+             "Stop when standard input ends, as it does when a script that started us dies");
   return command;
 }
 
@@ -116,7 +120,7 @@ CLI::App* add_top(CLI::App& app, TopConfig& top) {
   CLI::App* command = app.add_subcommand("top", "Show the JVMs that a running agent watches");
   add_flag_with_value(*command, "--agent", top.agent, "Address of the agent, HOST:PORT");
   add_duration(*command, "--interval", top.interval, milliseconds(500), milliseconds(60000), "How often to draw");
-  command->add_flag("--once", top.once, "Print one table and exit");
+  add_switch(*command, "--once", top.once, "Print one table and exit");
   return command;
 }
 

@@ -5,6 +5,8 @@
 namespace manometer {
 namespace {
 
+constexpr std::chrono::milliseconds kPollInterval{1};
+
 std::chrono::steady_clock::rep now() {
   return std::chrono::steady_clock::now().time_since_epoch().count();
 }
@@ -67,7 +69,12 @@ void BlockingPool::watch() {
 bool BlockingPool::stop() {
   timer_.cancel();
   jobs_.stop();
-  if (stuck() > 0) return false;
+  const auto is_busy = [](const auto& worker) { return worker->busy_since != 0; };
+  const auto deadline = std::chrono::steady_clock::now() + kStuckAfter;
+  while (std::ranges::any_of(workers_, is_busy)) {
+    if (std::chrono::steady_clock::now() > deadline) return false;
+    std::this_thread::sleep_for(kPollInterval);
+  }
   for (const auto& worker : workers_) worker->thread.join();
   return true;
 }

@@ -1,5 +1,7 @@
 #include "agent/container/index.h"
 
+#include <algorithm>
+
 #include "agent/base/text.h"
 #include "agent/container/cgroup_name.h"
 
@@ -29,9 +31,21 @@ std::string Index::acquire(const std::vector<node::CgroupLine>& lines) {
   return key;
 }
 
+/// The cgroup's name as a label, or its whole path if another container has that name already: a series must be about
+/// one container only.
+Target Index::make_target(const std::string& path) const {
+  Target target;
+  const auto name = cgroup_name(path);
+  if (!name) return target;
+  target.container = metrics::label_value(*name);
+  const bool taken = std::ranges::any_of(containers_, [&](const auto& other) { return other.second.target == target; });
+  if (taken) target.container = metrics::label_value(path);
+  return target;
+}
+
 Container Index::open(const std::string& path, const std::string& unified_path) {
   Container container;
-  container.target.container = cgroup_name(path);
+  container.target = make_target(path);
   if (!mount_) return container;
   auto memory = node::MemoryCgroup::open(*mount_, path, unified_path);
   if (memory) {

@@ -33,6 +33,7 @@ class Index {
   const std::map<std::string, Container>& all() const { return containers_; }
 
  private:
+  Target make_target(const std::string& path) const;
   Container open(const std::string& path, const std::string& unified_path);
 
   std::optional<node::CgroupMount> mount_;

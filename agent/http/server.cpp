@@ -20,8 +20,8 @@ namespace {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
-using boost::system::error_code;
 using asio::ip::tcp;
+using boost::system::error_code;
 
 Result<tcp::endpoint> parse_address(const std::string& address) {
   const size_t colon = address.rfind(':');
@@ -31,6 +31,7 @@ Result<tcp::endpoint> parse_address(const std::string& address) {
   if (!parse_number(std::string_view(address).substr(colon + 1), port))
     return Error("'" + address + "': the port must be a number from 0 to 65535");
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  if (host.empty()) host = "0.0.0.0";
   error_code error;
   const auto ip = asio::ip::make_address(host == "localhost" ? "127.0.0.1" : host, error);
   if (error) return Error("'" + host + "' is not an IP address");

@@ -39,7 +39,8 @@ struct Limits {
 /// A small HTTP/1.1 server on the loop.
 class Server {
  public:
-  /// address: "HOST:PORT", an IPv6 host in brackets; port 0 takes a free one. handler is called on the loop.
+  /// address: "HOST:PORT", an IPv6 host in brackets, no host for all; port 0 takes a free one. handler is called on the
+  /// loop.
   static Result<std::unique_ptr<Server>> open(boost::asio::io_context& loop, const std::string& address,
                                               Handler handler, Limits limits);
   ~Server();

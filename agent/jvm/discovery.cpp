@@ -154,8 +154,13 @@ void Discovery::take(pid_t pid, Inspection inspection) {
     }
     if (!no_data_yet) candidates_.erase(pid);
     registry_.found(std::move(*jvm));
-  } else if (std::holds_alternative<Refusal>(inspection)) {
-    ++denied_in_scan_;
+  } else if (const auto* refusal = std::get_if<Refusal>(&inspection)) {
+    // That the right is missing is normal for some; anything else is odd.
+    if (refusal->failure == Failure::kDenied) {
+      ++denied_in_scan_;
+    } else {
+      log_.warn(fmt::format("process {}", pid), fmt::format("process {}: {}", pid, printable(refusal->detail)));
+    }
   } else {
     registry_.gone(pid);
     if (std::holds_alternative<Gone>(inspection)) candidates_.erase(pid);
