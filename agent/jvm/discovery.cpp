@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
-
 namespace manometer::jvm {
 namespace {
 
@@ -140,12 +138,12 @@ void Discovery::inspect(pid_t pid, bool in_scan) {
   if (in_scan) ++in_scan_;
   pool_.run([this, pid] { return jvm::inspect(proc_, pid); },
             [this, pid, in_scan](Inspection inspection) {
-              take(pid, std::move(inspection));
+              take(pid, std::move(inspection), in_scan);
               if (in_scan) end_scan();
             });
 }
 
-void Discovery::take(pid_t pid, Inspection inspection) {
+void Discovery::take(pid_t pid, Inspection inspection, bool in_scan) {
   if (auto* jvm = std::get_if<FoundJvm>(&inspection)) {
     const auto* refusal = std::get_if<Refusal>(&jvm->data);
     const bool no_data_yet = refusal != nullptr && refusal->failure == Failure::kPerfDataOff;
@@ -155,11 +153,10 @@ void Discovery::take(pid_t pid, Inspection inspection) {
     if (!no_data_yet) candidates_.erase(pid);
     registry_.found(std::move(*jvm));
   } else if (const auto* refusal = std::get_if<Refusal>(&inspection)) {
-    // That the right is missing is normal for some; anything else is odd.
-    if (refusal->failure == Failure::kDenied) {
+    if (refusal->failure != Failure::kDenied) {
+      registry_.count(pid, *refusal);
+    } else if (in_scan) {
       ++denied_in_scan_;
-    } else {
-      log_.warn(fmt::format("process {}", pid), fmt::format("process {}: {}", pid, printable(refusal->detail)));
     }
   } else {
     registry_.gone(pid);

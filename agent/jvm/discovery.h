@@ -48,7 +48,7 @@ class Discovery {
   void look_at_due();
   void look_at(pid_t pid);
   void inspect(pid_t pid, bool in_scan);
-  void take(pid_t pid, Inspection inspection);
+  void take(pid_t pid, Inspection inspection, bool in_scan);
   void look_again(pid_t pid);
   std::optional<bool> may_be_jvm(pid_t pid) const;
 

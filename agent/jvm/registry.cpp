@@ -95,6 +95,12 @@ bool Registry::all_read() const {
   return std::ranges::all_of(jvms_, [](const auto& entry) { return entry.second.sample || entry.second.refusal; });
 }
 
+void Registry::count(pid_t pid, const Refusal& refusal) {
+  ++failures_[refusal.failure];
+  const std::string cause = fmt::format("process {}: {}", pid, to_string(refusal.failure));
+  log_.warn(cause, fmt::format("{}: {}", cause, printable(refusal.detail)));
+}
+
 void Registry::read_all() {
   for (auto& [key, jvm] : jvms_) {
     if (jvm.reader) {
@@ -172,9 +178,7 @@ void Registry::refuse(const ProcessKey& key, Jvm& jvm, Refusal refusal) {
       });
     }
   } else if (!jvm.refusal || jvm.refusal->failure != refusal.failure) {
-    ++failures_[refusal.failure];
-    log_.warn(fmt::format("jvm {} {}", key.pid, to_string(refusal.failure)),
-              fmt::format("JVM {}: {}: {}", key.pid, to_string(refusal.failure), printable(refusal.detail)));
+    count(key.pid, refusal);
   }
   jvm.refusal = std::move(refusal);
 }

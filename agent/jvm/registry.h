@@ -59,6 +59,9 @@ class Registry {
   void gone(const ProcessKey& key);
   void gone(pid_t pid);
 
+  /// Counts a read that failed, and logs each process's once.
+  void count(pid_t pid, const Refusal& refusal);
+
   /// Called with the pid of a JVM whose data went away, to look what became of it.
   std::function<void(pid_t)> on_lost;
 
