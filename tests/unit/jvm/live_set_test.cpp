@@ -1,0 +1,84 @@
+#include "agent/jvm/live_set.h"
+
+#include <gtest/gtest.h>
+
+namespace manometer::jvm {
+namespace {
+
+constexpr TimePoint kStart{};
+
+PerfSample serial(uint64_t old_used, uint64_t full_runs, uint64_t full_end, uint64_t young_end) {
+  PerfSample out;
+  out.generations = {{1, 2, 3}, {old_used, old_used, old_used}};
+  out.collectors = {{*find_collector("Copy"), 10, 0, young_end}, {*find_collector("MSC"), full_runs, 0, full_end}};
+  return out;
+}
+
+TEST(LiveSet, IsUnknownBeforeAnOldCollection) {
+  LiveSet live;
+  live.add(serial(50, 0, 0, 5), "Serial", kStart);
+  live.add(serial(60, 0, 0, 6), "Serial", kStart);
+  EXPECT_FALSE(live.bytes());
+}
+
+TEST(LiveSet, IsOldUseAfterAFullCollection) {
+  LiveSet live;
+  live.add(serial(50, 1, 4, 5), "Serial", kStart);
+  EXPECT_FALSE(live.bytes()) << "promotions came after that full collection";
+  live.add(serial(55, 2, 6, 5), "Serial", kStart);
+  EXPECT_EQ(live.bytes(), 55U) << "also if nothing was freed";
+  live.add(serial(70, 2, 6, 7), "Serial", kStart);
+  EXPECT_EQ(live.bytes(), 55U) << "garbage that was promoted since does not count";
+  EXPECT_EQ(live.source(), "collection");
+}
+
+TEST(LiveSet, IsKnownAtOnceIfTheFullCollectionWasTheLast) {
+  LiveSet live;
+  live.add(serial(50, 1, 6, 5), "Serial", kStart);
+  EXPECT_EQ(live.bytes(), 50U);
+}
+
+TEST(LiveSet, FollowsOldUseThatFell) {
+  LiveSet live;
+  live.add(serial(100, 0, 0, 5), "G1", kStart);
+  live.add(serial(40, 0, 0, 6), "G1", kStart);
+  EXPECT_EQ(live.bytes(), 40U) << "a mixed collection";
+  live.add(serial(30, 0, 0, 7), "G1", kStart);
+  live.add(serial(35, 0, 0, 8), "G1", kStart);
+  EXPECT_EQ(live.bytes(), 30U);
+}
+
+PerfSample whole_heap(uint64_t used) {
+  PerfSample out;
+  out.generations = {{used, used, used}};
+  return out;
+}
+
+TEST(LiveSet, IsTheLowestUseWhereCollectionsAreNotTold) {
+  LiveSet live;
+  live.add(whole_heap(100), "ZGC", kStart);
+  live.add(whole_heap(40), "ZGC", kStart + std::chrono::seconds(20));
+  live.add(whole_heap(90), "ZGC", kStart + std::chrono::seconds(40));
+  EXPECT_EQ(live.bytes(), 40U);
+  EXPECT_EQ(live.source(), "lowest_used");
+}
+
+TEST(LiveSet, ForgetsALowThatIsLongPast) {
+  LiveSet live;
+  live.add(whole_heap(40), "Shenandoah", kStart);
+  const TimePoint later = kStart + LiveSet::kWindow;
+  live.add(whole_heap(80), "Shenandoah", later - std::chrono::seconds(1));
+  EXPECT_EQ(live.bytes(), 40U);
+  live.add(whole_heap(90), "Shenandoah", later + std::chrono::seconds(60));
+  EXPECT_EQ(live.bytes(), 80U);
+}
+
+TEST(LiveSet, EpsilonHasNone) {
+  LiveSet live;
+  live.add(whole_heap(40), "Epsilon", kStart);
+  live.add(whole_heap(30), "Epsilon", kStart);
+  EXPECT_FALSE(live.bytes());
+}
+
+}  // namespace
+}  // namespace manometer::jvm
