@@ -1,0 +1,47 @@
+#include "tests/support/fake_node.h"
+
+#include <sys/stat.h>
+
+#include <fmt/format.h>
+
+namespace manometer::test {
+namespace {
+
+constexpr std::string_view kLibjvm =
+    "7f1000000000-7f1000400000 r--p 00000000 08:01 77 /usr/lib/jvm/lib/server/libjvm.so\n";
+constexpr std::string_view kRegion = "7f2000000000-7f2000008000";
+
+std::string stat_of(const FakeJvm& jvm) {
+  constexpr int kThreads = 20;
+  return fmt::format("{} (java) S 1 1 1 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 {} 0 {} 0 0\n", jvm.pid, kThreads,
+                     jvm.start_ticks);
+}
+
+}  // namespace
+
+FakeNode::FakeNode() {
+  std::filesystem::create_directories(proc());
+  // Tests read it as other users too.
+  std::filesystem::permissions(path(), std::filesystem::perms(0755));
+}
+
+void FakeNode::add_jvm(const FakeJvm& jvm, const std::vector<std::byte>& perf_data) {
+  const std::filesystem::path below = std::filesystem::path("proc") / std::to_string(jvm.pid);
+  write(below / "stat", stat_of(jvm));
+  write(below / "status", fmt::format("Name:\tjava\nNSpid:\t{}\t{}\n", jvm.pid, jvm.namespace_pid));
+  write(below / "cgroup", jvm.cgroup);
+  write(below / "mem", "");  // a process without memory
+  std::string maps(kLibjvm);
+  if (!perf_data.empty()) {
+    const std::string_view content(reinterpret_cast<const char*>(perf_data.data()), perf_data.size());
+    write(std::filesystem::relative(perf_file(jvm.pid), path()), content);
+    struct stat status {};
+    ::stat(perf_file(jvm.pid).c_str(), &status);
+    maps += fmt::format("{} rw-s 00000000 08:01 {} /tmp/hsperfdata_app/1\n", kRegion, status.st_ino);
+    std::filesystem::create_directories(process(jvm.pid) / "map_files");
+    std::filesystem::create_hard_link(perf_file(jvm.pid), process(jvm.pid) / "map_files" / kRegion);
+  }
+  write(below / "maps", maps);
+}
+
+}  // namespace manometer::test
