@@ -151,7 +151,8 @@ Result<Config> parse_config(int argc, const char* const* argv) {
   } catch (const CLI::CallForVersion&) {
     return Config(PrintConfig{app.version() + "\n"});
   } catch (const CLI::RequiredError&) {
-    return Error("say what to do: run, check or top (manometer --help)");
+    return Error(argc > 1 ? fmt::format("'{}' is not run, check or top (manometer --help)", argv[1])
+                          : "say what to do: run, check or top (manometer --help)");
   } catch (const CLI::ParseError& error) {
     return Error(one_line(error.what()));
   }

@@ -1,0 +1,66 @@
+#include "agent/container/index.h"
+
+#include <gtest/gtest.h>
+
+#include "agent/container/cgroup_name.h"
+#include "tests/support/fake_node.h"
+
+namespace manometer::container {
+namespace {
+
+TEST(CgroupName, IsTheLastPartOfThePath) {
+  EXPECT_EQ(cgroup_name("/system.slice/app.service"), "app.service");
+  EXPECT_EQ(cgroup_name("/user.slice/user-1000.slice/session-3.scope"), "session-3.scope");
+  EXPECT_EQ(cgroup_name("/docker/4f5c"), "4f5c");
+  EXPECT_FALSE(cgroup_name("/")) << "the root is no container";
+  EXPECT_FALSE(cgroup_name("/..")) << "outside of our cgroup namespace";
+}
+
+class IndexTest : public testing::Test {
+ protected:
+  IndexTest() { fake_.write("cgroup/cgroup.controllers", "memory\n"); }
+
+  Index index() { return {*node::cgroup_mount_at(fake_.cgroup()), log_}; }
+
+  test::FakeNode fake_;
+  LogOnce log_;
+};
+
+TEST_F(IndexTest, KeepsAContainerAsLongAsItHasProcesses) {
+  Index containers = index();
+  const std::string first = containers.acquire({{"", "/a/app.service"}});
+  const std::string second = containers.acquire({{"", "/a/app.service"}});
+  EXPECT_EQ(first, second);
+  EXPECT_EQ(containers.all().size(), 1U);
+  containers.release(first);
+  EXPECT_EQ(containers.all().size(), 1U);
+  containers.release(second);
+  EXPECT_TRUE(containers.all().empty());
+}
+
+TEST_F(IndexTest, TheMemoryControllersPathNamesAV1Container) {
+  Index containers = index();
+  const std::string key =
+      containers.acquire({{"cpu,cpuacct", "/cpu"}, {"hugetlb,memory", "/docker/abc"}, {"", "/unified"}});
+  EXPECT_EQ(containers.all().at(key).target.container, "abc");
+}
+
+TEST_F(IndexTest, TwoContainersNeverShareALabel) {
+  Index containers = index();
+  const std::string first = containers.acquire({{"", "/a/app.service"}});
+  const std::string second = containers.acquire({{"", "/b/app.service"}});
+  EXPECT_EQ(containers.all().at(first).target.container, "app.service");
+  EXPECT_EQ(containers.all().at(second).target.container, "/b/app.service");
+}
+
+TEST_F(IndexTest, MemoryIsReadWhereThereIsSome) {
+  fake_.write("cgroup/app/cgroup.procs", "");
+  Index containers = index();
+  EXPECT_TRUE(containers.all().at(containers.acquire({{"", "/app"}})).memory);
+  EXPECT_FALSE(containers.all().at(containers.acquire({{"", "/none"}})).memory);
+  Index without_controller(std::nullopt, log_);
+  EXPECT_FALSE(without_controller.all().at(without_controller.acquire({{"", "/app"}})).memory);
+}
+
+}  // namespace
+}  // namespace manometer::container

@@ -1,0 +1,80 @@
+#include "agent/metrics/exposition.h"
+
+#include <cmath>
+#include <limits>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "agent/metrics/batch.h"
+#include "agent/metrics/parse.h"
+
+namespace manometer::metrics {
+namespace {
+
+constexpr Metric kBytes{"a_bytes", "A \"size\" in bytes\\units.", kGauge};
+constexpr Metric kEvents{"b_total", "Events.", kCounter};
+constexpr Metric kPauses{"c_seconds", "Pauses.", kSummary};
+constexpr const char* kHostile = "quote\" backslash\\ newline\n end";
+
+std::vector<prometheus::MetricFamily> families() {
+  Batch batch;
+  batch.add(kBytes, {{"container", kHostile}}, 1.5e18);
+  batch.add(kEvents, {}, 3);
+  batch.add_summary(kPauses, {{"pid", "1"}}, {{"cause", "System.gc()"}}, 2, 0.25);
+  return batch.take();
+}
+
+TEST(OpenMetrics, NamesCountersWithoutTotalAndEnds) {
+  EXPECT_EQ(to_open_metrics(families()),
+            "# TYPE a_bytes gauge\n"
+            "# HELP a_bytes A \\\"size\\\" in bytes\\\\units.\n"
+            "a_bytes{container=\"quote\\\" backslash\\\\ newline\\n end\"} 1.5e+18\n"
+            "# TYPE b counter\n"
+            "# HELP b Events.\n"
+            "b_total 3\n"
+            "# TYPE c_seconds summary\n"
+            "# HELP c_seconds Pauses.\n"
+            "c_seconds_count{pid=\"1\",cause=\"System.gc()\"} 2\n"
+            "c_seconds_sum{pid=\"1\",cause=\"System.gc()\"} 0.25\n"
+            "# EOF\n");
+}
+
+TEST(OpenMetrics, SpellsTheNumbersThatAreNone) {
+  Batch batch;
+  batch.add(kBytes, {{"x", "1"}}, std::numeric_limits<double>::infinity());
+  batch.add(kBytes, {{"x", "2"}}, -std::numeric_limits<double>::infinity());
+  batch.add(kBytes, {{"x", "3"}}, std::nan(""));
+  const std::string text = to_open_metrics(batch.take());
+  EXPECT_THAT(text, testing::HasSubstr("} +Inf\n"));
+  EXPECT_THAT(text, testing::HasSubstr("} -Inf\n"));
+  EXPECT_THAT(text, testing::HasSubstr("} NaN\n"));
+}
+
+TEST(PrometheusText, IsReadBackAsItWasWritten) {
+  const auto samples = parse_prometheus_text(to_prometheus_text(families()));
+  ASSERT_TRUE(samples.ok()) << samples.error().message();
+  ASSERT_EQ(samples->size(), 4U);
+  EXPECT_EQ((*samples)[0].name, "a_bytes");
+  EXPECT_EQ((*samples)[0].labels.at("container"), kHostile);
+  EXPECT_EQ((*samples)[0].value, 1.5e18);
+  EXPECT_EQ((*samples)[1].name, "b_total");
+  EXPECT_EQ((*samples)[2].name, "c_seconds_count");
+  EXPECT_EQ((*samples)[3].labels.at("cause"), "System.gc()");
+}
+
+TEST(ParsePrometheusText, TakesSpecialValuesAndTimestamps) {
+  const auto samples = parse_prometheus_text("a +Inf\nb NaN\nc{} 1 1700000000\n\n# comment\n");
+  ASSERT_TRUE(samples.ok()) << samples.error().message();
+  EXPECT_TRUE(std::isinf((*samples)[0].value));
+  EXPECT_TRUE(std::isnan((*samples)[1].value));
+  EXPECT_EQ((*samples)[2].value, 1);
+}
+
+TEST(ParsePrometheusText, RefusesMalformedLines) {
+  for (const char* text : {"a\n", "a{\n", "a{b=\"c\n", "a{b=c} 1\n", "a{b=\"c\"}\n", "a one\n", "a{b=\"c\"}1\n"})
+    EXPECT_FALSE(parse_prometheus_text(text).ok()) << text;
+}
+
+}  // namespace
+}  // namespace manometer::metrics
