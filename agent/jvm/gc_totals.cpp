@@ -39,10 +39,19 @@ std::vector<Run> runs_between(const PerfSample& before, const PerfSample& after)
   return runs;
 }
 
-/// part of total in the ratio of weight to all; even shares where there is no weight at all.
-uint64_t share(uint64_t total, uint64_t weight, uint64_t all, size_t shares) {
-  if (all == 0) return total / shares;
-  return static_cast<uint64_t>(static_cast<double>(total) * static_cast<double>(weight) / static_cast<double>(all));
+/// How long the threads stood still; by the collectors' own time where the JVM does not count safepoints.
+uint64_t stopped_between(const PerfSample& before, const PerfSample& after, const std::vector<Run>& runs) {
+  if (after.safepoint_ns) return advance(before.safepoint_ns, after.safepoint_ns);
+  uint64_t sum = 0;
+  for (const Run& run : runs) sum += run.time_ns;
+  return sum;
+}
+
+/// The part of total that weight is of all; an even share where there is no weight at all.
+uint64_t share(uint64_t total, double weight, double all, size_t shares) {
+  if (all <= 0) return total / shares;
+  const double ratio = weight / all;
+  return ratio < 1 ? static_cast<uint64_t>(static_cast<double>(total) * ratio) : total;
 }
 
 }  // namespace
@@ -50,15 +59,15 @@ uint64_t share(uint64_t total, uint64_t weight, uint64_t all, size_t shares) {
 void GcTotals::add(const PerfSample& before, const PerfSample& after) {
   const std::vector<Run> runs = runs_between(before, after);
   if (runs.empty()) return;
-  uint64_t all_time = 0;
-  for (const Run& run : runs) all_time += run.time_ns;
-  const uint64_t stopped = after.safepoint_ns ? advance(before.safepoint_ns, after.safepoint_ns) : all_time;
+  double all_time = 0;  // a sum of hostile numbers must not wrap
+  for (const Run& run : runs) all_time += static_cast<double>(run.time_ns);
+  const uint64_t stopped = stopped_between(before, after, runs);
   const auto last = std::ranges::max_element(runs, {}, &Run::end_ns);
   for (const Run& run : runs) {
-    const uint64_t ns = share(stopped, run.time_ns, all_time, runs.size());
+    const uint64_t ns = share(stopped, static_cast<double>(run.time_ns), all_time, runs.size());
     uint64_t known = 0;  // pauses whose cause is last_cause
     if (&run == &*last) known = before.last_cause == after.last_cause ? run.pauses : std::min<uint64_t>(run.pauses, 1);
-    const uint64_t known_ns = share(ns, known, run.pauses, 1);
+    const uint64_t known_ns = share(ns, static_cast<double>(known), static_cast<double>(run.pauses), 1);
     if (known > 0) {
       Pauses& pauses = by_cause_[{run.name.bean, after.last_cause}];
       pauses.count += known;

@@ -177,7 +177,9 @@ std::optional<uint64_t> PerfLayout::nanoseconds(Bytes region, Field ticks) const
   const auto count = value(region, ticks);
   if (!count) return std::nullopt;
   if (ns_per_tick_ == 1) return count;
-  return static_cast<uint64_t>(static_cast<double>(*count) * ns_per_tick_);
+  const double ns = static_cast<double>(*count) * ns_per_tick_;
+  constexpr double kMax = 9e18;  // 285 years, and what fits
+  return ns < kMax ? std::optional(static_cast<uint64_t>(ns)) : std::nullopt;
 }
 
 GenerationSample PerfLayout::read_generation(Bytes region, const Generation& generation) const {

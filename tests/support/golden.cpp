@@ -27,10 +27,6 @@ std::string difference(const std::string& path, const std::string& actual) {
 
 }  // namespace
 
-std::string source_path(const std::string& relative) {
-  return std::string(MANOMETER_SOURCE_DIR "/") + relative;
-}
-
 bool updating_golden() {
   const char* value = std::getenv("MANOMETER_UPDATE_GOLDEN");  // NOLINT(concurrency-mt-unsafe): nobody sets it
   return value != nullptr && std::string_view(value) == "1";

@@ -2,10 +2,9 @@
 
 #include <string>
 
-namespace manometer::test {
+#include "tests/support/source_path.h"
 
-/// A path in the source tree.
-std::string source_path(const std::string& relative);
+namespace manometer::test {
 
 /// True if golden files are to be rewritten instead of compared (MANOMETER_UPDATE_GOLDEN=1).
 bool updating_golden();

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "tests/support/golden.h"
+#include "tests/support/source_path.h"
 
 namespace manometer::test {
 namespace {

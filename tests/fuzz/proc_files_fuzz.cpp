@@ -1,0 +1,57 @@
+// The parsers of the kernel's files, whose content a container partly chooses (names, paths), and of a scrape's text.
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "agent/metrics/parse.h"
+#include "agent/node/capabilities.h"
+#include "agent/node/cgroup_fs.h"
+#include "agent/node/flat_keyed.h"
+#include "agent/node/proc_fs.h"
+#include "agent/node/psi.h"
+
+namespace {
+
+template <typename T>
+void ignore(const manometer::Result<T>& result) {
+  if (!result && result.error().message().empty()) __builtin_trap();  // every error says something
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace manometer;  // NOLINT(google-build-using-namespace): a program of its own
+  if (size == 0) return 0;
+  const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
+  switch (data[0] % 9) {
+    case 0:
+      ignore(node::parse_stat(text));
+      break;
+    case 1:
+      ignore(node::parse_maps(text));
+      break;
+    case 2:
+      ignore(node::parse_namespace_pid(text));
+      break;
+    case 3:
+      ignore(node::parse_cgroup(text));
+      break;
+    case 4:
+      ignore(node::parse_flat_keyed(text));
+      break;
+    case 5:
+      ignore(node::parse_psi(text));
+      break;
+    case 6:
+      ignore(node::parse_limit(text));
+      break;
+    case 7:
+      ignore(node::parse_effective_capabilities(text));
+      break;
+    default:
+      ignore(metrics::parse_prometheus_text(text));
+      break;
+  }
+  return 0;
+}
