@@ -49,11 +49,13 @@ void Discovery::on_exit(const ProcessKey& key) {
 }
 
 void Discovery::scan() {
-  const auto pids = proc_.pids();
+  auto pids = proc_.pids();
   if (!pids) {
     log_.warn("scan", "scan for JVMs: " + pids.error().message());
     return;
   }
+  // Of two JVMs that would share a series, the one with the lower pid keeps its plain name.
+  std::ranges::sort(*pids);
   denied_in_scan_ = 0;
   ++in_scan_;  // the scan itself
   for (const auto& [key, jvm] : registry_.jvms()) {

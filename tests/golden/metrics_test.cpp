@@ -1,0 +1,94 @@
+// The whole /metrics of a fake node, so that a change to any series shows in review. MANOMETER_UPDATE_GOLDEN=1 rewrites
+// the files.
+
+#include <algorithm>
+#include <array>
+
+#include <gtest/gtest.h>
+
+#include "agent/base/text.h"
+#include "tests/support/agent.h"
+#include "tests/support/fake_node.h"
+#include "tests/support/golden.h"
+#include "tests/support/perf_data.h"
+
+namespace manometer {
+namespace {
+
+using test::FakeNode;
+using test::PerfData;
+
+/// Families whose values are the agent's own or the clock's.
+bool differs_every_time(std::string_view line) {
+  constexpr std::array kFamilies{"process_", "manometer_collector_duration_seconds", "manometer_jvm_sample_age_seconds",
+                                 "manometer_build_info"};
+  if (line.starts_with('#')) return false;
+  return std::ranges::any_of(kFamilies, [&](std::string_view family) { return line.starts_with(family); });
+}
+
+std::string without_what_differs(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::string_view line = take_until(text, '\n');
+    if (!differs_every_time(line)) out += std::string(line) + '\n';
+  }
+  return out;
+}
+
+void add_jvm(FakeNode& node, pid_t pid, const std::string& fixture, const std::string& cgroup) {
+  node.add_jvm({.pid = pid, .namespace_pid = pid, .cgroup = cgroup}, PerfData::from_fixture(fixture).build());
+}
+
+/// JVMs of all kinds, in the cgroups /shop (two) and /batch, and some that cannot be read.
+void add_jvms(FakeNode& node, const std::string& prefix) {
+  const std::string shop = prefix + "/shop\n";
+  const std::string batch = prefix + "/batch\n";
+  add_jvm(node, 101, "17-g1", shop);
+  add_jvm(node, 102, "8-cms", shop);
+  add_jvm(node, 103, "25-serial", batch);
+  add_jvm(node, 104, "17-zgc", batch);
+  add_jvm(node, 105, "25-generational-zgc", batch);
+  add_jvm(node, 106, "21-shenandoah", batch);
+  node.add_jvm({.pid = 107, .namespace_pid = 107, .cgroup = batch}, std::vector<std::byte>(32768));
+  node.add_jvm({.pid = 108, .namespace_pid = 108, .cgroup = batch}, {});
+  node.add_jvm({.pid = 109, .namespace_pid = 101, .cgroup = shop}, PerfData::from_fixture("11-parallel").build());
+}
+
+std::string metrics_of(const FakeNode& node) {
+  const test::Agent agent({"--variant", "sidecar", "--host-proc", node.proc(), "--host-cgroup", node.cgroup()});
+  EXPECT_TRUE(test::eventually([&] { return agent.get("/readyz") == "ready\n"; }));
+  return without_what_differs(agent.get("/metrics"));
+}
+
+TEST(GoldenMetrics, OfANodeWithCgroupV1) {
+  FakeNode node;
+  add_jvms(node, "4:memory:");
+  for (const std::string cgroup : {"cgroup/memory/shop/", "cgroup/memory/batch/"}) {
+    node.write(cgroup + "cgroup.procs", "");
+    node.write(cgroup + "memory.limit_in_bytes", "1073741824\n");
+    node.write(cgroup + "memory.usage_in_bytes", "700000000\n");
+    node.write(cgroup + "memory.kmem.usage_in_bytes", "10000000\n");
+    node.write(cgroup + "memory.failcnt", "3\n");
+    node.write(cgroup + "memory.stat", "total_rss 500000000\ntotal_shmem 1000\ntotal_inactive_file 90000000\n");
+    node.write(cgroup + "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n");
+  }
+  test::expect_golden_file(test::source_path("tests/golden/metrics-v1.txt"), metrics_of(node));
+}
+
+TEST(GoldenMetrics, OfANodeWithCgroupV2) {
+  FakeNode node;
+  add_jvms(node, "0::");
+  node.write("cgroup/cgroup.controllers", "memory\n");
+  for (const std::string cgroup : {"cgroup/shop/", "cgroup/batch/"}) {
+    node.write(cgroup + "cgroup.procs", "");
+    node.write(cgroup + "memory.max", "1073741824\n");
+    node.write(cgroup + "memory.current", "700000000\n");
+    node.write(cgroup + "memory.stat", "anon 500000000\nkernel 10000000\nshmem 1000\ninactive_file 90000000\n");
+    node.write(cgroup + "memory.events", "low 0\nhigh 2\nmax 3\noom 1\noom_kill 1\n");
+    node.write(cgroup + "memory.pressure", "some avg10=0.00 total=1500000\nfull avg10=0.00 total=500000\n");
+  }
+  test::expect_golden_file(test::source_path("tests/golden/metrics-v2.txt"), metrics_of(node));
+}
+
+}  // namespace
+}  // namespace manometer
