@@ -89,7 +89,7 @@ Result<void> Server::listen(const std::string& address) {
   acceptor_.open(endpoint->protocol(), error);
   if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
   if (!error) acceptor_.bind(*endpoint, error);
-  if (!error) acceptor_.listen(static_cast<int>(limits_.connections), error);
+  if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
   if (!error) endpoint_ = acceptor_.local_endpoint(error);
   if (error) return Error(error.message());
   return {};

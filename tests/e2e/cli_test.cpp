@@ -1,0 +1,104 @@
+// The agent as a person starts and stops it.
+
+#include <csignal>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/agent.h"
+#include "tests/support/fake_node.h"
+
+namespace manometer {
+namespace {
+
+using test::agent_binary;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+/// Runs the agent to its end and expects that it asks the user for something.
+std::string complaint(std::vector<std::string> arguments, const std::vector<std::string>& environment = {}) {
+  arguments.insert(arguments.begin(), agent_binary());
+  const test::Finished finished = test::run(arguments, environment);
+  EXPECT_EQ(finished.code, 2);
+  EXPECT_EQ(finished.out, "");
+  EXPECT_EQ(std::ranges::count(finished.err, '\n'), 1) << finished.err;
+  EXPECT_THAT(finished.err, StartsWith("manometer: "));
+  return finished.err;
+}
+
+TEST(Cli, ComplaintsAreOneLineAndExitCode2) {
+  EXPECT_THAT(complaint({}), HasSubstr("run, check or top"));
+  EXPECT_THAT(complaint({"run", "--variant", "pod"}), AllOf(HasSubstr("--variant"), HasSubstr("node")));
+  EXPECT_THAT(complaint({"run", "--variant", "sidecar", "--listen", "nowhere"}),
+              AllOf(HasSubstr("--listen"), HasSubstr("HOST:PORT")));
+  EXPECT_THAT(complaint({"run", "--variant", "sidecar", "--listen", "127.0.0.1:99999"}), HasSubstr("0 to 65535"));
+  EXPECT_THAT(complaint({"run"}, {"MANOMETER_SCAN_INTERVAL=soon"}), HasSubstr("--scan-interval"));
+  EXPECT_THAT(complaint({"top", "--agent", "127.0.0.1:1"}), HasSubstr("no agent answers at 127.0.0.1:1"));
+}
+
+TEST(Cli, ABusyPortIsNamed) {
+  const test::Agent agent({"--variant", "sidecar"});
+  EXPECT_THAT(complaint({"run", "--variant", "sidecar", "--listen", agent.address()}),
+              AllOf(HasSubstr("--listen " + agent.address()), HasSubstr("in use")));
+}
+
+TEST(Cli, HelpAndVersionAreNoComplaints) {
+  const test::Finished help = test::run({agent_binary(), "run", "--help"});
+  EXPECT_EQ(help.code, 0);
+  EXPECT_THAT(help.out, HasSubstr("--sample-interval"));
+  EXPECT_EQ(test::run({agent_binary(), "--version"}).code, 0);
+}
+
+class Stopping : public testing::TestWithParam<int> {};
+
+TEST_P(Stopping, ASignalEndsItWithExitCode0) {
+  test::Agent agent({"--variant", "sidecar"});
+  agent.child().signal(GetParam());
+  EXPECT_EQ(agent.child().wait(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Stopping, testing::Values(SIGTERM, SIGINT),
+                         [](const auto& test) { return test.param == SIGTERM ? "Sigterm" : "Sigint"; });
+
+TEST(Cli, EndsWithItsStandardInputWhereAsked) {
+  test::Agent agent({"--variant", "sidecar", "--stop-with-stdin"});
+  EXPECT_EQ(agent.get("/healthz"), "ok\n");
+  agent.child().close_stdin();
+  EXPECT_EQ(agent.child().wait(), 0);
+}
+
+TEST(Cli, ItsStandardInputIsElseOfNoInterest) {
+  test::Agent agent({"--variant", "sidecar"});
+  agent.child().close_stdin();
+  EXPECT_EQ(agent.get("/healthz"), "ok\n");
+}
+
+TEST(Cli, TopPrintsOneTable) {
+  const test::FakeNode node;
+  const test::Agent agent({"--variant", "sidecar", "--host-proc", node.proc()});
+  const test::Finished top =
+      test::run({agent_binary(), "top", "--agent", agent.address(), "--once", "--interval", "500ms"});
+  EXPECT_EQ(top.code, 0);
+  EXPECT_THAT(top.out, AllOf(HasSubstr("CONTAINER"), HasSubstr("no JVM runs here")));
+  EXPECT_EQ(top.out.find('\x1b'), std::string::npos) << "plain where it is no terminal";
+}
+
+TEST(Cli, CheckOfTheSidecarSaysWhatIsMissing) {
+  const test::Finished json = test::run({agent_binary(), "check", "--variant", "sidecar", "--output", "json"});
+  EXPECT_EQ(json.code, 0);
+  EXPECT_THAT(json.out,
+              AllOf(StartsWith("{\"variant\":\"sidecar\",\"sufficient\":true"), HasSubstr("\"container memory\"")));
+  const test::Finished table = test::run({agent_binary(), "check", "--variant", "sidecar"});
+  EXPECT_THAT(table.out, HasSubstr("The sidecar variant works here."));
+}
+
+TEST(Cli, CheckFailsWithoutTheMinimum) {
+  const test::FakeNode node;  // without a process
+  const test::Finished check = test::run({agent_binary(), "check", "--variant", "sidecar", "--host-proc", node.proc()});
+  EXPECT_EQ(check.code, 2);
+  EXPECT_THAT(check.out, AllOf(HasSubstr("processes              missing"), HasSubstr("does NOT work")));
+}
+
+}  // namespace
+}  // namespace manometer
