@@ -120,7 +120,7 @@ const Mapping* find_libjvm(const std::vector<Mapping>& maps) {
 
 PerfRegion::Opened PerfRegion::open(node::Process process, const std::vector<Mapping>& maps) {
   const auto mapping = std::ranges::find_if(maps, is_perf_data);
-  if (mapping == maps.end()) return PerfRegion(std::move(process), File{}).open_in_memory(maps);
+  if (mapping == maps.end()) return open_without_file(std::move(process), maps);
   // The link leads to the very inode that is mapped, whatever became of its path. Needs CAP_CHECKPOINT_RESTORE.
   const File by_mapping{fmt::format("map_files/{:x}-{:x}", mapping->start, mapping->end), false, mapping->inode};
   PerfRegion region(std::move(process), by_mapping);
@@ -139,6 +139,18 @@ PerfRegion::Opened PerfRegion::open(node::Process process, const std::vector<Map
   // Of two reasons, that of the better tier helps more.
   if (std::holds_alternative<Refusal>(in_memory)) return to_refusal(by_path_error);
   return in_memory;
+}
+
+PerfRegion::Opened PerfRegion::open_without_file(node::Process process, const std::vector<Mapping>& maps) {
+  auto opened = PerfRegion(std::move(process), File{}).open_in_memory(maps);
+  auto* region = std::get_if<PerfRegion>(&opened);
+  if (region == nullptr) return opened;
+  // A JVM that starts may have mapped its file after `maps` was read.
+  const auto maps_now = region->process_.maps();
+  if (!maps_now) return to_refusal(maps_now.error());
+  if (!*maps_now) return Gone{};
+  if (std::ranges::none_of(**maps_now, is_perf_data)) return opened;
+  return open(std::move(region->process_), **maps_now);
 }
 
 PerfRegion::Opened PerfRegion::open_in_memory(const std::vector<Mapping>& maps) && {

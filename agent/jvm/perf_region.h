@@ -79,6 +79,7 @@ class PerfRegion {
 
   Result<UniqueFd> open_file(const File& file) const;
   Read read_file(const File& file, size_t bytes) const;
+  static Opened open_without_file(node::Process process, const std::vector<node::Mapping>& maps);
   Opened open_in_memory(const std::vector<node::Mapping>& maps) &&;
 
   node::Process process_;
