@@ -17,8 +17,8 @@ constexpr std::array kCollectors{
     CollectorName{"PSParallelCompact", "PS MarkSweep", "Parallel", true},
     CollectorName{"Parallel full collection pauses", "PS MarkSweep", "Parallel", true},
     CollectorName{"PCopy", "ParNew", "CMS"},
-    CollectorName{"CMS", "ConcurrentMarkSweep", "CMS"},
-    CollectorName{"CMS stop-the-world phases", "ConcurrentMarkSweep", "CMS"},
+    CollectorName{"CMS", "ConcurrentMarkSweep", "CMS", true},
+    CollectorName{kCmsPhases, "ConcurrentMarkSweep", "CMS"},
     CollectorName{"G1 incremental collections", "G1 Young Generation", "G1"},
     CollectorName{"G1 young collection pauses", "G1 Young Generation", "G1"},
     CollectorName{"G1 stop-the-world full collections", "G1 Old Generation", "G1", true},
@@ -34,7 +34,7 @@ constexpr std::array kCollectors{
 // From gcCause.cpp of OpenJDK 8, 11, 17, 21 and 25, without those of debug builds.
 constexpr auto kCauses = std::to_array<std::string_view>({
     "System.gc()",
-    "No GC",
+    kNoCause,
     "Allocation Failure",
     "Ergonomics",
     "Tenured Generation Full",
@@ -82,6 +82,10 @@ std::optional<CollectorName> find_collector(std::string_view counter) {
 std::string_view known_cause(std::string_view cause) {
   const auto found = std::ranges::find(kCauses, cause);
   return found == kCauses.end() ? "other" : *found;
+}
+
+bool is_cms_phase(std::string_view cause) {
+  return cause == "CMS Initial Mark" || cause == "CMS Final Remark";
 }
 
 }  // namespace manometer::jvm

@@ -7,18 +7,29 @@
 namespace manometer::jvm {
 
 struct CollectorName {
-  std::string_view counter;    // sun.gc.collector.<n>.name
-  std::string_view bean;       // the GarbageCollectorMXBean of it; our label `collector` on GC series
-  std::string_view family;     // our label `collector` of the whole JVM
-  bool full = false;           // each run leaves nothing but the live set in the old generation
+  std::string_view counter;  // sun.gc.collector.<n>.name
+  std::string_view bean;     // the GarbageCollectorMXBean of it; our label `collector` on GC series
+  std::string_view family;   // our label `collector` of the whole JVM
+  /// Each run leaves nothing but the live set in the old generation. Those of CMS do where its phases are counted apart
+  /// (kCmsPhases, JDK 9 and newer), else where their cause is not that of a phase.
+  bool full = false;
   bool counts_phases = false;  // the counter counts concurrent phases too, so it only tells that it ran
 };
+
+/// What the JVM writes for the cause while it does not collect.
+inline constexpr std::string_view kNoCause = "No GC";
+
+/// The counter of the pauses of concurrent CMS cycles.
+inline constexpr std::string_view kCmsPhases = "CMS stop-the-world phases";
 
 /// nullopt: a name we do not know, or one that stands for nothing ("Shenandoah partial").
 std::optional<CollectorName> find_collector(std::string_view counter);
 
-/// cause as the JVM writes it (sun.gc.lastCause) if it is one of HotSpot's, else "other": the container writes it, and
-/// a label must not take whatever it likes.
+/// cause as the JVM writes it (sun.gc.cause and lastCause) if it is one of HotSpot's, else "other": the container
+/// writes it, and a label must not take whatever it likes.
 std::string_view known_cause(std::string_view cause);
+
+/// True for the causes of the two pauses of a concurrent CMS cycle.
+bool is_cms_phase(std::string_view cause);
 
 }  // namespace manometer::jvm

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -10,6 +11,9 @@
 namespace manometer::jvm {
 
 /// GC pauses by collector and cause, added up from consecutive samples of the counters. Pure.
+///
+/// A sample may fall into a pause: its run is counted already, its time will be, and its stop shows in a later sample
+/// without a new safepoint.
 ///
 /// Pauses: runs of the collectors that count pauses; for Shenandoah, whose counter includes concurrent phases, the
 /// safepoints of the samples in which it ran. Seconds: what the safepoint counters say the threads stood still in the
@@ -35,7 +39,12 @@ class GcTotals {
   Pauses total() const;
 
  private:
+  void add(const Key& key, const Pauses& more);
+  /// Between two samples in which no collector did anything.
+  void add_stop(const PerfSample& before, const PerfSample& after);
+
   std::map<Key, Pauses> by_cause_;
+  std::optional<Key> latest_;  // whose pause the last safepoint seen was for; nullopt: it was for something else
 };
 
 }  // namespace manometer::jvm

@@ -7,22 +7,21 @@ namespace {
 
 constexpr std::chrono::seconds kPart{10};
 
-struct FullCollections {
-  uint64_t runs = 0;
-  bool was_last = false;  // no other collection since
-};
-
-FullCollections full_collections(const PerfSample& sample) {
-  FullCollections full;
-  uint64_t full_end = 0;
-  uint64_t other_end = 0;
+/// When the last full collection ended, on the JVM's own clock; 0 if there was none, or it cannot be told.
+uint64_t last_full_collection(const PerfSample& sample) {
+  uint64_t end = 0;
+  bool cms_phases_apart = false;
   for (const CollectorSample& collector : sample.collectors) {
-    uint64_t& end = collector.name.full ? full_end : other_end;
-    end = std::max(end, collector.last_end_ns);
-    if (collector.name.full) full.runs += collector.runs;
+    if (collector.name.full) end = std::max(end, collector.last_end_ns);
+    cms_phases_apart |= collector.name.counter == kCmsPhases;
   }
-  full.was_last = full.runs > 0 && full_end >= other_end;
-  return full;
+  return is_cms_phase(sample.last_cause) && !cms_phases_apart ? 0 : end;
+}
+
+bool was_last(uint64_t full_collection, const PerfSample& sample) {
+  return full_collection > 0 && std::ranges::all_of(sample.collectors, [&](const CollectorSample& collector) {
+           return collector.last_end_ns <= full_collection;
+         });
 }
 
 }  // namespace
@@ -39,11 +38,11 @@ void LiveSet::add(const PerfSample& sample, std::string_view collector, TimePoin
 }
 
 void LiveSet::note_collection(const PerfSample& sample, uint64_t used) {
-  const FullCollections full = full_collections(sample);
+  const uint64_t full = last_full_collection(sample);
   const bool first = !last_used_;
-  const bool collected = first ? full.was_last : full.runs > full_runs_ || used < *last_used_;
+  const bool collected = first ? was_last(full, sample) : full > last_full_ || used < *last_used_;
   if (collected) after_collection_ = used;
-  full_runs_ = full.runs;
+  last_full_ = std::max(last_full_, full);
   last_used_ = used;
 }
 

@@ -12,9 +12,10 @@ namespace manometer::jvm {
 
 /// What is alive after collections, from consecutive samples of the counters. Pure.
 ///
-/// Serial, Parallel, CMS, G1: the old generation's use right after it was last collected, seen by a full collection's
-/// count or by its use having fallen ("collection"). ZGC, Shenandoah: their counters are not taken after a collection,
-/// so it is the lowest use of the last five minutes, which is never below what is alive ("lowest_used").
+/// Serial, Parallel, CMS, G1: the old generation's use right after it was last collected, seen by a full collection
+/// having ended or by its use having fallen ("collection"). ZGC, Shenandoah: their counters are not taken after a
+/// collection, so it is the lowest use of the last five minutes: not below what was alive all that time, but a live set
+/// that grows is seen five minutes later ("lowest_used").
 class LiveSet {
  public:
   static constexpr std::chrono::minutes kWindow{5};
@@ -38,7 +39,7 @@ class LiveSet {
 
   bool tells_collections_ = true;
   std::optional<uint64_t> last_used_;
-  uint64_t full_runs_ = 0;
+  uint64_t last_full_ = 0;
   std::optional<uint64_t> after_collection_;
   std::deque<Lowest> lowest_;  // oldest first
 };

@@ -107,12 +107,17 @@ void PerfLayout::resolve_collectors(const PerfCatalog& catalog, Bytes region) {
     const auto name = find_collector(text(catalog, region, prefix + "name"));
     if (!name) continue;
     collectors_.push_back({*name, number(catalog, prefix + "invocations"), number(catalog, prefix + "time"),
-                           number(catalog, prefix + "lastExitTime")});
+                           number(catalog, prefix + "lastEntryTime"), number(catalog, prefix + "lastExitTime")});
   }
-  const auto cause = catalog.find("sun.gc.lastCause");
-  if (cause == catalog.end() || cause->second.type != PerfEntry::Type::kString) return;
-  last_cause_ = cause->second;
-  bytes_ = std::max<size_t>(bytes_, cause->second.offset + cause->second.length);
+  cause_ = string_entry(catalog, "sun.gc.cause");
+  last_cause_ = string_entry(catalog, "sun.gc.lastCause");
+}
+
+std::optional<PerfEntry> PerfLayout::string_entry(const PerfCatalog& catalog, std::string_view name) {
+  const auto found = catalog.find(name);
+  if (found == catalog.end() || found->second.type != PerfEntry::Type::kString) return std::nullopt;
+  bytes_ = std::max<size_t>(bytes_, found->second.offset + found->second.length);
+  return found->second;
 }
 
 PerfLayout::Generation PerfLayout::generation(const PerfCatalog& catalog, const std::string& prefix) {
@@ -201,6 +206,13 @@ void PerfLayout::read_safepoints(Bytes region, PerfSample& sample) const {
     *sample.safepoint_ns += *sample.safepoint_sync_ns;
 }
 
+std::string_view PerfLayout::read_cause(Bytes region) const {
+  // While a collection runs, lastCause is kNoCause.
+  const std::string_view running = cause_ ? known_cause(read_string(region, *cause_)) : kNoCause;
+  if (running != kNoCause) return running;
+  return last_cause_ ? known_cause(read_string(region, *last_cause_)) : "";
+}
+
 PerfSample PerfLayout::read(Bytes region) const {
   PerfSample sample;
   for (const Generation& generation : generations_) sample.generations.push_back(read_generation(region, generation));
@@ -212,9 +224,10 @@ PerfSample PerfLayout::read(Bytes region) const {
     const auto runs = value(region, collector.runs);
     const auto time = nanoseconds(region, collector.time);
     if (!runs || !time) continue;
-    sample.collectors.push_back({collector.name, *runs, *time, nanoseconds(region, collector.last_end).value_or(0)});
+    sample.collectors.push_back({collector.name, *runs, *time, nanoseconds(region, collector.last_start).value_or(0),
+                                 nanoseconds(region, collector.last_end).value_or(0)});
   }
-  if (last_cause_) sample.last_cause = known_cause(read_string(region, *last_cause_));
+  sample.last_cause = read_cause(region);
   read_safepoints(region, sample);
   sample.threads = value(region, threads_);
   sample.daemon_threads = value(region, daemon_threads_);

@@ -38,9 +38,10 @@ struct GenerationSample {
 /// One of the JVM's collectors since its start.
 struct CollectorSample {
   CollectorName name;
-  uint64_t runs = 0;
-  uint64_t time_ns = 0;
-  uint64_t last_end_ns = 0;  // on the JVM's own clock
+  uint64_t runs = 0;           // counted when they begin
+  uint64_t time_ns = 0;        // added when they end
+  uint64_t last_start_ns = 0;  // on the JVM's own clock
+  uint64_t last_end_ns = 0;
 };
 
 /// The values of one moment. What a JVM does not have is nullopt.
@@ -50,7 +51,7 @@ struct PerfSample {
   std::vector<GenerationSample> generations;
   GenerationSample heap;  // max: what -Xmx allows
   std::vector<CollectorSample> collectors;
-  std::string_view last_cause;  // known_cause() of sun.gc.lastCause
+  std::string_view last_cause;  // known_cause() of the collection that runs, or of the last one
   std::optional<uint64_t> safepoints;
   std::optional<uint64_t> safepoint_ns;       // threads stopped, the time to bring them to a stop included
   std::optional<uint64_t> safepoint_sync_ns;  // that time alone
@@ -92,6 +93,7 @@ class PerfLayout {
     CollectorName name;
     Field runs;
     Field time;
+    Field last_start;
     Field last_end;
   };
 
@@ -99,6 +101,7 @@ class PerfLayout {
   std::string text(const PerfCatalog& catalog, Bytes region, std::string_view name) const;
   Generation generation(const PerfCatalog& catalog, const std::string& prefix);
   void resolve_collectors(const PerfCatalog& catalog, Bytes region);
+  std::optional<PerfEntry> string_entry(const PerfCatalog& catalog, std::string_view name);
   void resolve_generations(const PerfCatalog& catalog, Bytes region);
   void resolve_identity(const PerfCatalog& catalog, Bytes region);
   std::string_view collector_family(const PerfCatalog& catalog, Bytes region) const;
@@ -107,6 +110,7 @@ class PerfLayout {
   std::optional<uint64_t> value(Bytes region, Field field) const;
   std::optional<uint64_t> nanoseconds(Bytes region, Field ticks) const;
   GenerationSample read_generation(Bytes region, const Generation& generation) const;
+  std::string_view read_cause(Bytes region) const;
   void read_safepoints(Bytes region, PerfSample& sample) const;
 
   uint32_t entries_ = 0;
@@ -118,7 +122,7 @@ class PerfLayout {
   std::vector<Generation> generations_;
   std::vector<Collector> collectors_;
   Generation metaspace_;
-  std::optional<PerfEntry> last_cause_;
+  std::optional<PerfEntry> cause_, last_cause_;
   Field safepoints_, safepoint_time_, safepoint_sync_time_;
   Field threads_, daemon_threads_, started_threads_;
   Field loaded_, unloaded_, shared_loaded_, shared_unloaded_;
