@@ -1,0 +1,137 @@
+#include "tests/java/jvm.h"
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "agent/node/proc_fs.h"
+#include "agent/node/read_file.h"
+
+namespace manometer::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds kEndsWithin{10};
+
+bool is_sandboxed(const Jdk& jdk, const JvmSetup& setup) {
+  return jdk.is_tree() || setup.pid_namespace || !setup.mounts.empty() || !setup.user.empty();
+}
+
+/// The work directory becomes /mnt, with the JDK in /mnt/jdk: a user's own home may be closed to other users.
+std::string mount_script(const Jdk& jdk, const std::string& work) {
+  std::string script = "mount --bind '" + jdk.directory + "' '" + work + "/jdk'\n";
+  if (jdk.is_tree()) {
+    script += "mount --bind '" + work + "' '" + work + "/jdk/mnt'\n";
+    script += "mount -t proc proc '" + work + "/jdk/proc'\n";
+    script += "mount -t tmpfs -o mode=1777 tmpfs '" + work + "/jdk/tmp'\n";
+  }
+  return script + "mount --rbind '" + work + "' /mnt\nmount -t tmpfs -o mode=1777 tmpfs /tmp\n";
+}
+
+void append(std::vector<std::string>& command, const std::vector<std::string>& more) {
+  command.insert(command.end(), more.begin(), more.end());
+}
+
+void append_sandbox(std::vector<std::string>& command, const Jdk& jdk, const JvmSetup& setup, const std::string& work) {
+  append(command, {"unshare", "--mount"});
+  if (setup.pid_namespace) append(command, {"--pid", "--fork", "--mount-proc", "--kill-child"});
+  append(command, {"sh", "-ec", mount_script(jdk, work) + setup.mounts + "\nexec \"$@\"", "sh"});
+  if (jdk.is_tree()) append(command, {"chroot", "/mnt/jdk"});
+  if (!setup.user.empty()) {
+    append(command, {"setpriv", "--reuid=" + setup.user, "--regid=" + setup.user, "--clear-groups"});
+  }
+}
+
+std::vector<std::string> log_options(const Jdk& jdk, const std::string& log) {
+  if (jdk.version > 8) return {"-Xlog:gc,safepoint:file=" + log + "::filecount=0"};
+  return {"-XX:+PrintGC", "-XX:+PrintGCApplicationStoppedTime", "-Xloggc:" + log};
+}
+
+std::vector<std::string> make_command(const Jdk& jdk, const JvmSetup& setup, const std::string& work) {
+  const bool sandboxed = is_sandboxed(jdk, setup);
+  const std::string seen_work = sandboxed ? "/mnt" : work;
+  std::vector<std::string> command = setup.launcher;
+  if (!setup.cgroup.empty())
+    append(command, {"sh", "-c", "echo $$ > \"$0\" && exec \"$@\"", setup.cgroup + "/cgroup.procs"});
+  if (sandboxed) append_sandbox(command, jdk, setup, work);
+  command.push_back(jdk.java(sandboxed ? "/mnt/jdk" : jdk.directory));
+  append(command, setup.options);
+  if (setup.gc_log) append(command, log_options(jdk, seen_work + "/gc.log"));
+  append(command, {"-cp", seen_work, "Workload"});
+  return command;
+}
+
+/// The directory ready for the JVM, whoever it runs as.
+std::string prepare(const TempDir& work) {
+  const auto classes = workload_classes();
+  if (!classes) throw std::runtime_error(classes.error().message());
+  fs::copy(*classes, work.path());
+  fs::create_directory(work.path() / "jdk");
+  fs::permissions(work.path(), fs::perms::all);
+  return work.path();
+}
+
+/// Follows a process to what it has become by forking once (unshare, nsenter).
+pid_t last_descendant(pid_t pid) {
+  for (pid_t child = pid;; pid = child) {
+    std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", pid));
+    if (!(children >> child)) return pid;
+  }
+}
+
+}  // namespace
+
+Jvm::Jvm(const Jdk& jdk, const JvmSetup& setup) : setup_(setup), child_(make_command(jdk, setup, prepare(work_))) {}
+
+Jvm::~Jvm() {
+  // At the end of its input a JVM ends and removes its file, which SIGKILL would leave.
+  child_.signal(SIGCONT);
+  child_.close_stdin();
+  child_.wait(kEndsWithin);
+}
+
+std::string Jvm::command(const std::string& line) {
+  child_.write_line(line);
+  std::string answer;
+  while (const auto next = child_.read_line()) {
+    if (*next == "ok") return answer;
+    answer += *next + '\n';
+  }
+  child_.signal(SIGKILL);
+  throw std::runtime_error("JVM: no answer to '" + line + "':\n" + answer + child_.read_all_errors());
+}
+
+pid_t Jvm::pid() const {
+  return last_descendant(child_.pid());
+}
+
+void Jvm::signal(int number) const {
+  ::kill(pid(), number);
+}
+
+LabelMap Jvm::labels() const {
+  const auto status = node::read_file("/proc/" + std::to_string(pid()) + "/status");
+  if (!status || !*status) throw std::runtime_error("the JVM is gone");
+  LabelMap labels{{"pid", std::to_string(*node::parse_namespace_pid(**status))}};
+  if (!setup_.cgroup.empty()) labels["container"] = fs::path(setup_.cgroup).filename();
+  return labels;
+}
+
+int Jvm::end() {
+  child_.close_stdin();
+  const auto code = child_.wait();
+  if (!code) throw std::runtime_error("the JVM does not end");
+  return *code;
+}
+
+std::vector<Safepoint> Jvm::safepoints() const {
+  std::ifstream in(work_.path() / "gc.log");
+  return parse_safepoints(std::string(std::istreambuf_iterator<char>(in), {}));
+}
+
+}  // namespace manometer::test
