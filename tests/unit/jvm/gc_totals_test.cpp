@@ -11,8 +11,11 @@ constexpr std::string_view kEvacuation = "G1 Evacuation Pause";
 
 PerfSample sample(uint64_t young_runs, uint64_t young_ns, uint64_t stopped_ns, std::string_view cause) {
   PerfSample out;
-  out.collectors = {{*find_collector("G1 young collection pauses"), young_runs, young_ns, young_runs * 10},
-                    {*find_collector("G1 concurrent cycle pauses"), 0, 0, 0}};
+  out.collectors = {{.name = *find_collector("G1 young collection pauses"),
+                     .runs = young_runs,
+                     .time_ns = young_ns,
+                     .last_end_ns = young_runs * 10},
+                    {.name = *find_collector("G1 concurrent cycle pauses")}};
   out.safepoints = young_runs;
   out.safepoint_ns = stopped_ns;
   out.last_cause = cause;
@@ -77,7 +80,7 @@ TEST(GcTotals, CollectorsWithoutTimeOfTheirOwnShareEvenly) {
 
 TEST(GcTotals, ShenandoahPausesAreItsSafepoints) {
   PerfSample before;
-  before.collectors = {{*find_collector("Shenandoah full"), 16, 1000, 1}};
+  before.collectors = {{.name = *find_collector("Shenandoah full"), .runs = 16, .time_ns = 1000, .last_end_ns = 1}};
   before.safepoints = 4;
   before.safepoint_ns = 50;
   before.last_cause = "Concurrent GC";

@@ -10,7 +10,8 @@ constexpr TimePoint kStart{};
 PerfSample serial(uint64_t old_used, uint64_t full_runs, uint64_t full_end, uint64_t young_end) {
   PerfSample out;
   out.generations = {{1, 2, 3}, {old_used, old_used, old_used}};
-  out.collectors = {{*find_collector("Copy"), 10, 0, young_end}, {*find_collector("MSC"), full_runs, 0, full_end}};
+  out.collectors = {{.name = *find_collector("Copy"), .runs = 10, .last_end_ns = young_end},
+                    {.name = *find_collector("MSC"), .runs = full_runs, .last_end_ns = full_end}};
   return out;
 }
 
