@@ -80,9 +80,9 @@ Result<std::unique_ptr<App>> App::make(const RunConfig& config) {
                                        [parts = parts.get()](const process_event& event) { parts->on_process(event); });
   jvm::Watch& watching = *parts->watch;
   parts->scrape = std::make_unique<http::Scrape>(
-      collectors::make_collectors({watching.containers(), watching.registry(), watching.discovery(), *parts->probes,
-                                   watching.pool(), *parts->server}),
-      [&watching] { return watching.ready(); }, watching.log());
+      collectors::make_collectors(
+          {watching.containers(), watching.registry(), watching.discovery(), *parts->probes, watching.pool()}),
+      [&watching] { return watching.ready(); }, *parts->server, watching.log());
   return std::unique_ptr<App>(new App(std::move(parts)));
 }
 

@@ -10,9 +10,6 @@ class BlockingPool;
 namespace container {
 class Index;
 }
-namespace http {
-class Server;
-}
 namespace jvm {
 class Discovery;
 class Registry;
@@ -31,7 +28,6 @@ struct Sources {
   const jvm::Discovery& discovery;
   const probes::Probes& probes;
   const BlockingPool& pool;
-  const http::Server& server;
 };
 
 /// Every collector there is, in the order in which they run.

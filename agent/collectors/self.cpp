@@ -10,7 +10,6 @@
 
 #include "agent/base/blocking_pool.h"
 #include "agent/base/text.h"
-#include "agent/http/server.h"
 #include "agent/jvm/discovery.h"
 #include "agent/jvm/registry.h"
 #include "agent/node/read_file.h"
@@ -31,8 +30,6 @@ constexpr Metric kDenied{"manometer_processes_denied",
                          "Processes the last scan could not look into for lack of rights.", kGauge};
 constexpr Metric kBlocked{"manometer_blocked_reads", "Reads that hang now, on a file system that does not answer.",
                           kGauge};
-constexpr Metric kEvicted{"manometer_http_connections_evicted_total",
-                          "Connections to the agent cut off to make room for others.", kCounter};
 constexpr Metric kProbe{"manometer_probe_attached", "1 if the probe works, 0 if the agent does without.", kGauge,
                         "probe"};
 constexpr Metric kLost{"manometer_events_lost_total", "Events from the kernel that were lost, by what lost them.",
@@ -44,7 +41,7 @@ constexpr Metric kRuns{"manometer_bpf_runs_total", "Runs of a BPF program; while
 constexpr Metric kCpu{"process_cpu_seconds_total", "User and system CPU time of the agent.", kCounter};
 constexpr Metric kRss{"process_resident_memory_bytes", "Resident memory of the agent.", kGauge};
 constexpr Metric kFds{"process_open_fds", "Open file descriptors of the agent.", kGauge};
-constexpr std::array kMetrics{kBuildInfo, kJvms,       kFailures, kDenied, kBlocked, kEvicted, kProbe,
+constexpr std::array kMetrics{kBuildInfo, kJvms,       kFailures, kDenied, kBlocked, kProbe,
                               kLost,      kRunSeconds, kRuns,     kCpu,    kRss,     kFds};
 
 double seconds(const timeval& time) {
@@ -85,7 +82,6 @@ void Self::add_jvms(metrics::Batch& batch) const {
   }
   batch.add(kDenied, {}, static_cast<double>(sources_.discovery.denied()));
   batch.add(kBlocked, {}, static_cast<double>(sources_.pool.stuck()));
-  batch.add(kEvicted, {}, static_cast<double>(sources_.server.evicted()));
 }
 
 void Self::add_probes(metrics::Batch& batch) const {

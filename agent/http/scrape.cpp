@@ -11,6 +11,7 @@ namespace {
 
 using boost::beast::http::field;
 using boost::beast::http::status;
+using metrics::kCounter;
 using metrics::kGauge;
 using metrics::Metric;
 
@@ -18,7 +19,9 @@ constexpr Metric kDuration{"manometer_collector_duration_seconds", "Time the col
                            "collector"};
 constexpr Metric kSuccess{"manometer_collector_success", "1 if the collector met no error in this scrape.", kGauge,
                           "collector"};
-constexpr std::array kMetrics{kDuration, kSuccess};
+constexpr Metric kEvicted{"manometer_http_connections_evicted_total",
+                          "Connections to the agent cut off to make room for others.", kCounter};
+constexpr std::array kMetrics{kDuration, kSuccess, kEvicted};
 
 std::string_view header(const Request& request, field name) {
   const auto value = request[name];
@@ -62,6 +65,7 @@ void Scrape::collect() {
   if (!families_.empty() && now - collected_at_ < kReuseFor) return;
   metrics::Batch batch;
   for (const auto& collector : collectors_) run(*collector, batch);
+  batch.add(kEvicted, {}, static_cast<double>(server_.evicted()));
   collected_at_ = now;
   families_ = batch.take();
   bodies_.clear();

@@ -20,9 +20,10 @@ class Scrape {
   /// However often it is asked for, /metrics is made anew at most this often.
   static constexpr std::chrono::milliseconds kReuseFor{200};
 
-  /// ready: whether the first values are there. log must outlive it.
-  Scrape(std::vector<std::unique_ptr<collectors::Collector>> collectors, std::function<bool()> ready, LogOnce& log)
-      : collectors_(std::move(collectors)), ready_(std::move(ready)), log_(log) {}
+  /// ready: whether the first values are there. server and log must outlive it.
+  Scrape(std::vector<std::unique_ptr<collectors::Collector>> collectors, std::function<bool()> ready,
+         const Server& server, LogOnce& log)
+      : collectors_(std::move(collectors)), ready_(std::move(ready)), server_(server), log_(log) {}
 
   Response respond(const Request& request);
 
@@ -37,6 +38,7 @@ class Scrape {
 
   std::vector<std::unique_ptr<collectors::Collector>> collectors_;
   std::function<bool()> ready_;
+  const Server& server_;
   LogOnce& log_;
   TimePoint collected_at_;
   std::vector<prometheus::MetricFamily> families_;

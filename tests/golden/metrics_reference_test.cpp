@@ -10,7 +10,6 @@
 
 #include "agent/collectors/all.h"
 #include "agent/http/scrape.h"
-#include "agent/http/server.h"
 #include "agent/jvm/watch.h"
 #include "agent/probes/probes.h"
 #include "tests/support/golden.h"
@@ -35,9 +34,8 @@ std::vector<metrics::Metric> all_metrics() {
   boost::asio::io_context loop;
   const auto watch = jvm::Watch::open(loop, {});
   const probes::Probes probes(loop, {.enabled = false, .proc_root = "/proc"}, {});
-  const auto server = http::Server::open(loop, "127.0.0.1:0", {}, {});
-  const collectors::Sources sources{
-      (*watch)->containers(), (*watch)->registry(), (*watch)->discovery(), probes, (*watch)->pool(), **server};
+  const collectors::Sources sources{(*watch)->containers(), (*watch)->registry(), (*watch)->discovery(), probes,
+                                    (*watch)->pool()};
   std::vector<metrics::Metric> all;
   for (const auto& collector : collectors::make_collectors(sources))
     std::ranges::copy(collector->metrics(), std::back_inserter(all));
