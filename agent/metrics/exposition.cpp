@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include <fmt/format.h>
-#include <prometheus/text_serializer.h>
 
 namespace manometer::metrics {
 namespace {
@@ -13,6 +12,8 @@ namespace {
 using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
+
+constexpr std::string_view kTotal = "_total";
 
 std::string_view type_name(MetricType type) {
   switch (type) {
@@ -30,17 +31,18 @@ std::string_view type_name(MetricType type) {
   return "unknown";
 }
 
-/// Escapes what both HELP and label values must not hold as it is.
-std::string escaped(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (const char c : text) {
-    if (c == '\\') out += "\\\\";
-    if (c == '"') out += "\\\"";
-    if (c == '\n') out += "\\n";
-    if (c != '\\' && c != '"' && c != '\n') out += c;
+/// Appends text with what must not stand as it is escaped. Quotes need it everywhere but in a HELP of plain text.
+void write_escaped(std::string& out, std::string_view text, bool quotes_too) {
+  size_t written = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c != '\\' && c != '\n' && !(c == '"' && quotes_too)) continue;
+    out.append(text, written, i - written);
+    out += '\\';
+    out += c == '\n' ? 'n' : c;
+    written = i + 1;
   }
-  return out;
+  out.append(text, written);
 }
 
 std::string number(double value) {
@@ -55,16 +57,21 @@ void write_line(std::string& out, std::string_view name, std::string_view suffix
   out += suffix;
   char before = '{';
   for (const ClientMetric::Label& label : series.label) {
-    fmt::format_to(std::back_inserter(out), "{}{}=\"{}\"", before, label.name, escaped(label.value));
+    out += before;
+    out += label.name;
+    out += "=\"";
+    write_escaped(out, label.value, true);
+    out += '"';
     before = ',';
   }
   if (!series.label.empty()) out += '}';
   fmt::format_to(std::back_inserter(out), " {}\n", number(value));
 }
 
+/// name: without the _total of a counter.
 void write_series(std::string& out, std::string_view name, MetricType type, const ClientMetric& series) {
   if (type == MetricType::Counter) {
-    write_line(out, name, "_total", series, series.counter.value);
+    write_line(out, name, kTotal, series, series.counter.value);
   } else if (type == MetricType::Summary) {
     write_line(out, name, "_count", series, static_cast<double>(series.summary.sample_count));
     write_line(out, name, "_sum", series, series.summary.sample_sum);
@@ -73,20 +80,41 @@ void write_series(std::string& out, std::string_view name, MetricType type, cons
   }
 }
 
+std::string_view name_without_total(const MetricFamily& family) {
+  std::string_view name = family.name;
+  if (family.type == MetricType::Counter && name.ends_with(kTotal)) name.remove_suffix(kTotal.size());
+  return name;
+}
+
+void write_help(std::string& out, std::string_view name, const MetricFamily& family, bool quotes_too) {
+  fmt::format_to(std::back_inserter(out), "# HELP {} ", name);
+  write_escaped(out, family.help, quotes_too);
+  out += '\n';
+}
+
+void write_type(std::string& out, std::string_view name, const MetricFamily& family) {
+  fmt::format_to(std::back_inserter(out), "# TYPE {} {}\n", name, type_name(family.type));
+}
+
 }  // namespace
 
+// Not by prometheus-cpp's TextSerializer: its streams take twice the time, a third of the scrape of 200 JVMs.
 std::string to_prometheus_text(const std::vector<MetricFamily>& families) {
-  return prometheus::TextSerializer().Serialize(families);
+  std::string out;
+  for (const MetricFamily& family : families) {
+    write_help(out, family.name, family, false);
+    write_type(out, family.name, family);
+    for (const ClientMetric& series : family.metric) write_series(out, name_without_total(family), family.type, series);
+  }
+  return out;
 }
 
 std::string to_open_metrics(const std::vector<MetricFamily>& families) {
-  constexpr std::string_view kTotal = "_total";
   std::string out;
   for (const MetricFamily& family : families) {
-    std::string_view name = family.name;
-    if (family.type == MetricType::Counter && name.ends_with(kTotal)) name.remove_suffix(kTotal.size());
-    fmt::format_to(std::back_inserter(out), "# TYPE {} {}\n# HELP {} {}\n", name, type_name(family.type), name,
-                   escaped(family.help));
+    const std::string_view name = name_without_total(family);
+    write_type(out, name, family);
+    write_help(out, name, family, true);
     for (const ClientMetric& series : family.metric) write_series(out, name, family.type, series);
   }
   return out + "# EOF\n";

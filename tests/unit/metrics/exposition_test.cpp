@@ -51,6 +51,20 @@ TEST(OpenMetrics, SpellsTheNumbersThatAreNone) {
   EXPECT_THAT(text, testing::HasSubstr("} NaN\n"));
 }
 
+TEST(PrometheusText, IsAsTheFormatSays) {
+  EXPECT_EQ(to_prometheus_text(families()),
+            "# HELP a_bytes A \"size\" in bytes\\\\units.\n"
+            "# TYPE a_bytes gauge\n"
+            "a_bytes{container=\"quote\\\" backslash\\\\ newline\\n end\"} 1.5e+18\n"
+            "# HELP b_total Events.\n"
+            "# TYPE b_total counter\n"
+            "b_total 3\n"
+            "# HELP c_seconds Pauses.\n"
+            "# TYPE c_seconds summary\n"
+            "c_seconds_count{pid=\"1\",cause=\"System.gc()\"} 2\n"
+            "c_seconds_sum{pid=\"1\",cause=\"System.gc()\"} 0.25\n");
+}
+
 TEST(PrometheusText, IsReadBackAsItWasWritten) {
   const auto samples = parse_prometheus_text(to_prometheus_text(families()));
   ASSERT_TRUE(samples.ok()) << samples.error().message();
