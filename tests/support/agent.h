@@ -24,6 +24,7 @@ class Scraped {
   std::optional<double> value(const std::string& name, const LabelMap& labels = {}) const;
   /// Sum over all samples with this name that have these labels.
   double sum(const std::string& name, const LabelMap& labels = {}) const;
+  size_t size() const { return samples_.size(); }
   std::vector<metrics::Sample> all(const std::string& name, const LabelMap& labels = {}) const;
 
  private:

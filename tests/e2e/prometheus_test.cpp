@@ -1,0 +1,177 @@
+// What Prometheus itself makes of /metrics: its linter, and a server that scrapes both text formats.
+
+#include <csignal>
+#include <thread>
+
+#include <boost/asio/io_context.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "agent/http/client.h"
+#include "agent/http/server.h"
+#include "tests/support/agent.h"
+#include "tests/support/fake_node.h"
+#include "tests/support/perf_data.h"
+#include "tests/support/skip.h"
+#include "tests/support/source_path.h"
+
+namespace manometer {
+namespace {
+
+using test::Agent;
+using test::Child;
+using test::FakeNode;
+using test::PerfData;
+using testing::HasSubstr;
+using testing::Not;
+
+/// Directory with promtool and prometheus.
+const test::Finished& fetched() {
+  static const test::Finished kDone = test::run({test::source_path("tests/support/fetch-promtool")});
+  return kDone;
+}
+
+std::string tool(const std::string& name) {
+  return fetched().out.substr(0, fetched().out.find('\n')) + "/" + name;
+}
+
+/// JVMs and containers with series of every kind, and a container whose name would break an exposition.
+void fill(FakeNode& node) {
+  // So young that the agent has seen all its pauses.
+  constexpr uint64_t kYoung = 1'000'000'000'000;
+  const auto g1 = PerfData::from_fixture("17-g1").build();
+  node.add_jvm({.pid = 101, .start_ticks = kYoung, .cgroup = "0::/shop\n"}, g1);
+  node.add_jvm({.pid = 102, .start_ticks = kYoung, .cgroup = "0::/a\"b\\c{d},\xFF\n"}, g1);
+  node.add_jvm({.pid = 103, .cgroup = "0::/batch\n"}, PerfData::from_fixture("25-generational-zgc").build());
+  node.add_jvm({.pid = 104, .cgroup = "0::/batch\n"}, std::vector<std::byte>(32768));
+  node.write("cgroup/cgroup.controllers", "memory\n");
+  node.write("cgroup/shop/cgroup.procs", "");
+  node.write("cgroup/shop/memory.max", "1073741824\n");
+  node.write("cgroup/shop/memory.current", "700000000\n");
+  node.write("cgroup/shop/memory.stat", "anon 500000000\nkernel 10000000\nshmem 1000\ninactive_file 90000000\n");
+  node.write("cgroup/shop/memory.events", "low 0\nhigh 2\nmax 3\noom 1\noom_kill 1\n");
+  node.write("cgroup/shop/memory.pressure", "some avg10=0.00 total=1500000\nfull avg10=0.00 total=500000\n");
+}
+
+class PrometheusTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (fetched().code != 0) MANOMETER_SKIP("no promtool: " + fetched().err);
+    fill(node_);
+    agent_.emplace(
+        std::vector<std::string>{"--variant", "sidecar", "--host-proc", node_.proc(), "--host-cgroup", node_.cgroup()});
+    ASSERT_TRUE(test::eventually([&] { return agent_->get("/readyz") == "ready\n"; }));
+  }
+
+  FakeNode node_;
+  std::optional<Agent> agent_;
+};
+
+/// Answers with the agent's plain text, whatever is asked for: Prometheus 2.42 cannot be told to want no OpenMetrics.
+class PlainRelay {
+ public:
+  explicit PlainRelay(const std::string& agent) {
+    const auto respond = [agent](const http::Request&) {
+      auto answer = http::get(agent, "/metrics", test::kPatience);
+      return answer ? *std::move(answer) : http::Response(boost::beast::http::status::bad_gateway, 11);
+    };
+    auto server = http::Server::open(loop_, "127.0.0.1:0", respond, {});
+    if (!server) throw std::runtime_error(server.error().message());
+    server_ = *std::move(server);
+    thread_ = std::thread([this] { loop_.run(); });
+  }
+  ~PlainRelay() {
+    loop_.stop();
+    thread_.join();
+  }
+  PlainRelay(const PlainRelay&) = delete;
+  PlainRelay& operator=(const PlainRelay&) = delete;
+
+  std::string address() const { return "127.0.0.1:" + std::to_string(server_->endpoint().port()); }
+
+ private:
+  boost::asio::io_context loop_{1};
+  std::unique_ptr<http::Server> server_;
+  std::thread thread_;
+};
+
+/// A Prometheus server that scrapes one target every second.
+class Prometheus {
+ public:
+  explicit Prometheus(const std::string& target) {
+    dir_.write("prometheus.yml",
+               "global: {scrape_interval: 1s}\nscrape_configs: [{job_name: manometer, static_configs: "
+               "[{targets: ['" +
+                   target + "']}]}]\n");
+    child_.emplace(std::vector<std::string>{
+        tool("prometheus"), "--config.file=" + (dir_.path() / "prometheus.yml").string(),
+        "--storage.tsdb.path=" + (dir_.path() / "data").string(), "--web.listen-address=127.0.0.1:0"});
+    constexpr std::string_view kListening = "\"Listening on\" address=";
+    while (const auto line = child_->read_error_line()) {
+      const size_t at = line->find(kListening);
+      if (at == std::string::npos) continue;
+      address_ = line->substr(at + kListening.size());
+      return;
+    }
+    throw std::runtime_error("Prometheus does not listen");
+  }
+  /// It closes its data before they are removed.
+  ~Prometheus() {
+    child_->signal(SIGTERM);
+    child_->wait();
+  }
+  Prometheus(const Prometheus&) = delete;
+  Prometheus& operator=(const Prometheus&) = delete;
+
+  /// Answer of its HTTP API; empty while it does not answer with success.
+  std::string api(const std::string& target) const {
+    const auto answer = http::get(address_, "/api/v1/" + target, test::kPatience);
+    return answer && answer->result_int() == 200 ? answer->body() : "";
+  }
+  /// Whether a PromQL expression (percent-encoded) has a result.
+  bool has(const std::string& expression) const {
+    return api("query?query=" + expression).find("\"result\":[{") != std::string::npos;
+  }
+
+ private:
+  test::TempDir dir_;
+  std::optional<Child> child_;
+  std::string address_;
+};
+
+/// Waits until the agent is up for Prometheus, with each of its samples a series of its own there.
+void expect_scraped(const Prometheus& prometheus, const Agent& agent) {
+  ASSERT_TRUE(test::eventually([&] { return prometheus.has("up%20==%201"); })) << prometheus.api("targets");
+  EXPECT_TRUE(prometheus.has("manometer_build_info")) << prometheus.api("targets");
+  const size_t samples = agent.scrape().size();
+  EXPECT_TRUE(prometheus.has("scrape_samples_scraped%20==%20" + std::to_string(samples)));
+  constexpr size_t kAddedByPrometheus = 5;  // up and four scrape_...
+  EXPECT_TRUE(prometheus.has("count({job=%22manometer%22})%20==%20" + std::to_string(samples + kAddedByPrometheus)))
+      << "expected " << samples << ", got " << prometheus.api("query?query=count({job=%22manometer%22})");
+}
+
+TEST_F(PrometheusTest, LinterHasNothingToSay) {
+  Child promtool({tool("promtool"), "check", "metrics"});
+  promtool.write_line(agent_->get("/metrics"));
+  promtool.close_stdin();
+  EXPECT_EQ(promtool.read_all() + promtool.read_all_errors(), "");
+  EXPECT_EQ(promtool.wait(), 0);
+}
+
+// In OpenMetrics a counter's family has no _total, so the metadata tell the format that was negotiated.
+TEST_F(PrometheusTest, ScrapesOpenMetrics) {
+  const Prometheus prometheus(agent_->address());
+  expect_scraped(prometheus, *agent_);
+  EXPECT_THAT(prometheus.api("metadata"), HasSubstr("\"manometer_events_lost\""));
+}
+
+TEST_F(PrometheusTest, ScrapesPlainText) {
+  const PlainRelay relay(agent_->address());
+  const Prometheus prometheus(relay.address());
+  expect_scraped(prometheus, *agent_);
+  EXPECT_THAT(prometheus.api("metadata"), HasSubstr("\"manometer_events_lost_total\""));
+  EXPECT_THAT(prometheus.api("metadata"), Not(HasSubstr("\"manometer_events_lost\"")));
+}
+
+}  // namespace
+}  // namespace manometer
