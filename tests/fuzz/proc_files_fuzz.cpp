@@ -20,6 +20,7 @@ void ignore(const manometer::Result<T>& result) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace manometer;  // NOLINT(google-build-using-namespace): a program of its own
   if (size == 0) return 0;

@@ -1,17 +1,46 @@
-// Writes every fixture of tests/fixtures/perf_data as a region into the directory given.
+// Writes inputs to start from into <directory>/<target>/: every fixture of tests/fixtures/perf_data as a region, and
+// one good text for each parser of the other target.
 
+#include <array>
 #include <filesystem>
 #include <fstream>
+#include <string>
+#include <string_view>
 
 #include "tests/support/perf_data.h"
 
+namespace {
+
+namespace fs = std::filesystem;
+
+/// By the number that selects the parser in proc_files_fuzz.
+constexpr std::array<std::string_view, 9> kTexts{
+    "42 (java) S 1 42 42 0 -1 4194304 1 0 0 0 5 6 0 0 20 0 17 0 123456 1 2 3 4 5\n",
+    "7f0000000000-7f0000008000 rw-s 00000000 fd:0a 42    /tmp/hsperfdata_a/1 (deleted)\n"
+    "7ffc00000000-7ffc00001000 r-xp 00000000 00:00 0 \n",
+    "Name:\tjava\nNSpid:\t4711\t1\nVmPeak:\t1 kB\n",
+    "4:memory:/a:b\n1:cpu,cpuacct:/\n0::/kubepods.slice\n",
+    "anon 12\nfile 0\nkernel 3\n",
+    "some avg10=0.00 avg60=0.00 avg300=0.00 total=5\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=4\n",
+    "9223372036854771712\n",
+    "Name:\tjava\nCapEff:\t000001ffffffffff\n",
+    "# TYPE a gauge\na_bytes{pid=\"1\",container=\"a\\\"b\\\\c\\n\"} 1.5e+09 17\nb_total 3\nc +Inf\n",
+};
+
+void write(const fs::path& file, std::string_view bytes) {
+  fs::create_directories(file.parent_path());
+  std::ofstream(file, std::ios::binary) << bytes;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
-  const std::filesystem::path directory = argv[1];
-  std::filesystem::create_directories(directory);
+  const fs::path directory = argv[1];
   for (const std::string& fixture : manometer::test::perf_data_fixtures()) {
     const auto region = manometer::test::PerfData::from_fixture(fixture).build(0);
-    std::ofstream(directory / fixture, std::ios::binary)
-        .write(reinterpret_cast<const char*>(region.data()), static_cast<std::streamsize>(region.size()));
+    write(directory / "perf_data_fuzz" / fixture, {reinterpret_cast<const char*>(region.data()), region.size()});
   }
+  for (size_t i = 0; i < kTexts.size(); ++i)
+    write(directory / "proc_files_fuzz" / std::to_string(i), static_cast<char>(i) + std::string(kTexts[i]));
 }
