@@ -7,8 +7,8 @@
 namespace manometer::test {
 namespace {
 
-constexpr std::string_view kLibjvm =
-    "7f1000000000-7f1000400000 r--p 00000000 08:01 77 /usr/lib/jvm/lib/server/libjvm.so\n";
+constexpr std::string_view kLibjvm = "10000000-10400000 r--p 00000000 08:01 77 /usr/lib/jvm/lib/server/libjvm.so\n";
+constexpr uintmax_t kMemoryBytes = 0x10400000;
 constexpr std::string_view kRegion = "7f2000000000-7f2000008000";
 
 std::string stat_of(const FakeJvm& jvm) {
@@ -30,7 +30,8 @@ void FakeNode::add_jvm(const FakeJvm& jvm, const std::vector<std::byte>& perf_da
   write(below / "stat", stat_of(jvm));
   write(below / "status", fmt::format("Name:\tjava\nNSpid:\t{}\t{}\n", jvm.pid, jvm.namespace_pid));
   write(below / "cgroup", jvm.cgroup);
-  write(below / "mem", "");  // a process without memory
+  write(below / "mem", "");
+  std::filesystem::resize_file(path() / below / "mem", kMemoryBytes);
   std::string maps(kLibjvm);
   if (!perf_data.empty()) {
     const std::string_view content(reinterpret_cast<const char*>(perf_data.data()), perf_data.size());

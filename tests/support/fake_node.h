@@ -18,7 +18,7 @@ struct FakeJvm {
 };
 
 /// A node made of files: proc/ as /proc, with processes whose root and mapped files are files too, and cgroup/ for a
-/// cgroup tree. What the agent reads of it is what it reads of a real one, but for memory.
+/// cgroup tree. What the agent reads of it is what it reads of a real one.
 class FakeNode {
  public:
   FakeNode();
@@ -27,7 +27,8 @@ class FakeNode {
   std::string cgroup() const { return dir_.path() / "cgroup"; }
   const std::filesystem::path& path() const { return dir_.path(); }
 
-  /// A process that maps libjvm and, unless it is empty, this region as its performance data.
+  /// A process that maps libjvm and, unless it is empty, this region as its performance data. In its memory there is
+  /// nothing but zeros.
   void add_jvm(const FakeJvm& jvm, const std::vector<std::byte>& perf_data);
 
   /// Below the node's directory, making the directories above it.

@@ -7,73 +7,35 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "agent/jvm/inspect.h"
 #include "tests/support/fake_node.h"
+#include "tests/support/file_watch.h"
+#include "tests/support/look.h"
 #include "tests/support/perf_data.h"
 
 namespace manometer::jvm {
 namespace {
 
 namespace fs = std::filesystem;
+using test::describe;
 using test::FakeNode;
+using test::FileWatch;
 using test::PerfData;
 using testing::HasSubstr;
 using testing::StartsWith;
 
 constexpr pid_t kPid = 42;
-constexpr uid_t kNobody = 65534;
-
-std::string describe(const Refusal& refusal) {
-  return fmt::format("{}: {}", to_string(refusal.failure), refusal.detail);
-}
-
-std::string describe(const PerfReader::Reading& reading) {
-  if (std::holds_alternative<Gone>(reading)) return "gone";
-  if (const auto* refusal = std::get_if<Refusal>(&reading)) return describe(*refusal);
-  return fmt::format("threads {}", std::get<PerfSample>(reading).threads.value_or(0));
-}
-
-/// What the agent makes of the process now, in words.
-std::string look(const FakeNode& node) {
-  const auto proc = node::ProcFs::open(node.proc());
-  auto inspection = inspect(*proc, kPid);
-  if (std::holds_alternative<Gone>(inspection)) return "gone";
-  if (std::holds_alternative<NotJvm>(inspection)) return "not a JVM";
-  if (const auto* refusal = std::get_if<Refusal>(&inspection)) return describe(*refusal);
-  auto& data = std::get<FoundJvm>(inspection).data;
-  if (const auto* refusal = std::get_if<Refusal>(&data)) return describe(*refusal);
-  return describe(std::get<PerfReader>(data).read());
-}
-
 std::string by_mapping(const FakeNode& node) {
-  return look(node);
+  return test::look(node, kPid);
 }
 
-/// The same in a process that may not follow the mapping's link, and is not root.
 std::string by_path(const FakeNode& node) {
-  fs::permissions(node.process(kPid) / "map_files", fs::perms::none);
-  int ends[2];
-  EXPECT_EQ(::pipe(ends), 0);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    const bool dropped = ::getuid() != 0 || (::setgid(kNobody) == 0 && ::setuid(kNobody) == 0);
-    const std::string words = dropped ? look(node) : "cannot drop root";
-    ::_exit(::write(ends[1], words.data(), words.size()) == static_cast<ssize_t>(words.size()) ? 0 : 1);
-  }
-  ::close(ends[1]);
-  char words[1024];
-  const ssize_t n = ::read(ends[0], words, sizeof(words));
-  ::close(ends[0]);
-  ::waitpid(child, nullptr, 0);
-  fs::permissions(node.process(kPid) / "map_files", fs::perms::owner_all);
-  return {words, static_cast<size_t>(std::max<ssize_t>(n, 0))};
+  return test::look_without_rights(node, kPid);
 }
 
 PerfData good_data() {
@@ -101,8 +63,11 @@ class PerfRegionTest : public testing::Test {
 };
 
 TEST_F(PerfRegionTest, IsReadByMappingAndByPath) {
+  FileWatch watch(node_.perf_file(kPid));
   EXPECT_EQ(by_mapping(node_), "threads 7");
+  EXPECT_TRUE(watch.was_touched());
   EXPECT_EQ(by_path(node_), "threads 7");
+  EXPECT_TRUE(watch.was_touched());
 }
 
 TEST_F(PerfRegionTest, ByMappingItIsReadWhateverBecameOfThePath) {
@@ -110,41 +75,62 @@ TEST_F(PerfRegionTest, ByMappingItIsReadWhateverBecameOfThePath) {
   EXPECT_EQ(by_mapping(node_), "threads 7");
 }
 
-TEST_F(PerfRegionTest, AbsoluteSymlinkIsNotFollowed) {
-  fs::create_hard_link(node_.perf_file(kPid), node_.path() / "outside");
-  replace_file([&](const fs::path& file) { fs::create_symlink(node_.path() / "outside", file); });
-  EXPECT_THAT(by_path(node_), StartsWith("unsafe: performance data: not a regular file"));
+/// A link on the JVM's own path that leads out of the process's root, to the very file that is mapped: only the way is
+/// wrong. `what` becomes the link, as seen from the root; the file it leads to is `outside`, or below it.
+struct WayOut {
+  const char* name;
+  const char* what;
+  bool absolute;
+  const char* answer;
+};
+
+// NOLINTNEXTLINE(readability-identifier-naming): GoogleTest's name
+void PrintTo(const WayOut& way, std::ostream* out) {
+  *out << way.name;
 }
 
-TEST_F(PerfRegionTest, RelativeSymlinkIsNotFollowed) {
-  fs::create_hard_link(node_.perf_file(kPid), node_.root(kPid) / "tmp" / "inside");
-  replace_file([](const fs::path& file) { fs::create_symlink("../inside", file); });
-  EXPECT_THAT(by_path(node_), StartsWith("unsafe: performance data: not a regular file"));
+class SymlinkOut : public PerfRegionTest, public testing::WithParamInterface<WayOut> {};
+
+TEST_P(SymlinkOut, IsNotFollowed) {
+  const fs::path link = node_.root(kPid) / GetParam().what;
+  const fs::path outside = node_.path() / "outside";
+  fs::rename(link, outside);
+  fs::create_symlink(GetParam().absolute ? outside : fs::relative(outside, link.parent_path()), link);
+  ASSERT_TRUE(fs::is_regular_file(node_.perf_file(kPid))) << "followed as any program would, it is there";
+  FileWatch watch(node_.perf_file(kPid));
+  EXPECT_THAT(by_path(node_), StartsWith(GetParam().answer));
+  EXPECT_FALSE(watch.was_touched());
 }
 
-TEST_F(PerfRegionTest, SymlinkLoopEnds) {
+constexpr const char* kNoFile = "unsafe: open performance data: No such file";
+constexpr const char* kNotOpened = "unsafe: open performance data: ";  // below /tmp, it leads to itself
+constexpr const char* kNotRegular = "unsafe: performance data: not a regular file";
+
+INSTANTIATE_TEST_SUITE_P(All, SymlinkOut,
+                         testing::Values(WayOut{"AbsoluteFile", "tmp/hsperfdata_app/1", true, kNotRegular},
+                                         WayOut{"RelativeFile", "tmp/hsperfdata_app/1", false, kNotRegular},
+                                         WayOut{"AbsoluteDirectory", "tmp/hsperfdata_app", true, kNoFile},
+                                         WayOut{"RelativeDirectory", "tmp/hsperfdata_app", false, kNoFile},
+                                         WayOut{"AbsoluteTmp", "tmp", true, kNotOpened},
+                                         WayOut{"RelativeTmp", "tmp", false, kNoFile}),
+                         [](const auto& test) { return test.param.name; });
+
+TEST_F(PerfRegionTest, SymlinkToItselfIsNotFollowed) {
+  replace_file([](const fs::path& file) { fs::create_symlink("1", file); });
+  EXPECT_THAT(by_path(node_), StartsWith(kNotRegular));
+}
+
+TEST_F(PerfRegionTest, DirectoryThatLinksToItselfEnds) {
   fs::remove_all(node_.perf_file(kPid).parent_path());
   fs::create_symlink("hsperfdata_app", node_.perf_file(kPid).parent_path());
   EXPECT_THAT(by_path(node_), StartsWith("unsafe: open performance data: Too many levels"));
 }
 
-/// The directory on the way leads out of the root, to the very file that is mapped: only the way is wrong.
-class SymlinkedDirectory : public PerfRegionTest, public testing::WithParamInterface<bool> {};
-
-TEST_P(SymlinkedDirectory, DoesNotLeadOutOfTheRoot) {
-  fs::create_directories(node_.path() / "outside");
-  fs::create_hard_link(node_.perf_file(kPid), node_.path() / "outside" / "1");
-  const fs::path directory = node_.perf_file(kPid).parent_path();
-  fs::remove_all(directory);
-  const fs::path target =
-      GetParam() ? node_.path() / "outside" : fs::relative(node_.path() / "outside", directory.parent_path());
-  fs::create_directory_symlink(target, directory);
-  ASSERT_TRUE(fs::exists(node_.perf_file(kPid))) << "followed as any program would, it is there";
-  EXPECT_THAT(by_path(node_), StartsWith("unsafe: open performance data: No such file"));
+TEST_F(PerfRegionTest, SymlinkWithinTheRootIsNotFollowedAtTheEndOfThePath) {
+  fs::create_hard_link(node_.perf_file(kPid), node_.root(kPid) / "tmp" / "inside");
+  replace_file([](const fs::path& file) { fs::create_symlink("../inside", file); });
+  EXPECT_THAT(by_path(node_), StartsWith(kNotRegular));
 }
-
-INSTANTIATE_TEST_SUITE_P(All, SymlinkedDirectory, testing::Bool(),
-                         [](const auto& test) { return test.param ? "Absolute" : "Relative"; });
 
 TEST_F(PerfRegionTest, SymlinkedTmpWithinTheRootIsFollowed) {
   fs::rename(node_.root(kPid) / "tmp", node_.root(kPid) / "scratch");
@@ -154,12 +140,14 @@ TEST_F(PerfRegionTest, SymlinkedTmpWithinTheRootIsFollowed) {
 
 TEST_F(PerfRegionTest, FifoDoesNotBlock) {
   replace_file([](const fs::path& file) { ASSERT_EQ(::mkfifo(file.c_str(), 0666), 0); });
-  EXPECT_THAT(by_path(node_), StartsWith("unsafe: performance data: not a regular file"));
+  FileWatch watch(node_.perf_file(kPid));
+  EXPECT_THAT(by_path(node_), StartsWith(kNotRegular));
+  EXPECT_FALSE(watch.was_touched()) << "its opening may wake who waits for a reader";
 }
 
 TEST_F(PerfRegionTest, DirectoryIsRefused) {
   replace_file([](const fs::path& file) { fs::create_directory(file); });
-  EXPECT_THAT(by_path(node_), StartsWith("unsafe: performance data: not a regular file"));
+  EXPECT_THAT(by_path(node_), StartsWith(kNotRegular));
 }
 
 TEST_F(PerfRegionTest, FileOfAnotherJvmIsRefused) {
@@ -169,7 +157,9 @@ TEST_F(PerfRegionTest, FileOfAnotherJvmIsRefused) {
     ASSERT_GT(::write(fd, region.data(), region.size()), 0);
     ::close(fd);
   });
+  FileWatch watch(node_.perf_file(kPid));
   EXPECT_THAT(by_path(node_), StartsWith("unsafe: performance data: not the file that this process maps"));
+  EXPECT_FALSE(watch.was_touched());
 }
 
 TEST_F(PerfRegionTest, UnreadableFileIsDenied) {
@@ -180,44 +170,28 @@ TEST_F(PerfRegionTest, UnreadableFileIsDenied) {
 TEST_F(PerfRegionTest, DeletedFileIsReadByMappingOnly) {
   fs::remove(node_.perf_file(kPid));
   EXPECT_EQ(by_mapping(node_), "threads 7");
-  EXPECT_THAT(by_path(node_), StartsWith("unsafe: open performance data: No such file"));
+  EXPECT_THAT(by_path(node_), StartsWith(kNoFile));
 }
 
 TEST_F(PerfRegionTest, OneGigabyteIsRefused) {
   fs::resize_file(node_.perf_file(kPid), 1ULL << 30U);
-  EXPECT_THAT(by_mapping(node_), StartsWith("unsafe: performance data: larger than 1 MiB"));
+  FileWatch watch(node_.perf_file(kPid));
+  EXPECT_EQ(by_mapping(node_), "unsafe: performance data: larger than 1 MiB");
+  EXPECT_EQ(by_path(node_), "unsafe: performance data: larger than 1 MiB");
+  EXPECT_FALSE(watch.was_touched());
 }
 
-TEST_F(PerfRegionTest, EmptyFileIsMalformed) {
-  fs::resize_file(node_.perf_file(kPid), 0);
-  EXPECT_EQ(by_mapping(node_), "malformed: shorter than its header");
-}
-
-TEST_F(PerfRegionTest, ZerosAreMalformed) {
-  overwrite(std::vector<std::byte>(32768));
-  EXPECT_EQ(by_mapping(node_), "malformed: wrong magic");
+TEST_F(PerfRegionTest, OneMebibyteIsTheMost) {
+  fs::resize_file(node_.perf_file(kPid), kMaxPerfBytes);
+  EXPECT_EQ(by_mapping(node_), "threads 7");
+  fs::resize_file(node_.perf_file(kPid), kMaxPerfBytes + 1);
+  EXPECT_EQ(by_mapping(node_), "unsafe: performance data: larger than 1 MiB");
 }
 
 TEST_F(PerfRegionTest, RegionStillBeingMadeIsStarting) {
   constexpr size_t kAccessibleAt = 7;
   overwrite(good_data().poke<uint8_t>(kAccessibleAt, 0).build());
   EXPECT_THAT(by_mapping(node_), StartsWith("starting"));
-}
-
-TEST_F(PerfRegionTest, GarbageInProcIsRefusedWithItsFile) {
-  node_.write("proc/42/maps", "garbage\n");
-  EXPECT_THAT(look(node_), StartsWith("unsafe: maps: malformed line"));
-  node_.add_jvm({.pid = kPid + 1}, good_data().build());
-}
-
-TEST_F(PerfRegionTest, ProcessWithoutLibjvmIsNoJvm) {
-  node_.write("proc/42/maps", "7f1000000000-7f1000400000 r--p 00000000 08:01 77 /usr/lib/libc.so.6\n");
-  EXPECT_EQ(look(node_), "not a JVM");
-}
-
-TEST_F(PerfRegionTest, ProcessThatIsGoneIsGone) {
-  fs::remove_all(node_.process(kPid));
-  EXPECT_EQ(look(node_), "gone");
 }
 
 /// A reader that has read once, and what it says after the file changed.
