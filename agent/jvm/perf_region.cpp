@@ -54,6 +54,13 @@ Result<UniqueFd> reopen_regular(const UniqueFd& path_fd, uint64_t inode) {
   return fd;
 }
 
+/// What an error means for who asked: the process may have ended under our hands.
+template <typename Outcome>
+Outcome gone_or_refused(const Error& error) {
+  if (node::is_gone(error.number())) return Gone{};
+  return to_refusal(error);
+}
+
 /// Up to `bytes` from the start; less if the file is shorter.
 Result<std::vector<std::byte>> read_from_start(const UniqueFd& fd, size_t bytes) {
   struct stat status {};
@@ -127,7 +134,7 @@ PerfRegion::Opened PerfRegion::open(node::Process process, const std::vector<Map
   auto fd = region.open_file(by_mapping);
   if (fd) return region;
   const bool may_not_follow = fd.error().number() == EPERM || fd.error().number() == EACCES;
-  if (!may_not_follow) return node::is_gone(fd.error().number()) ? Opened(Gone{}) : to_refusal(fd.error());
+  if (!may_not_follow) return gone_or_refused<Opened>(fd.error());
   const File by_path{path_in_root(mapping->path), true, mapping->inode};
   fd = region.open_file(by_path);
   if (fd) {
@@ -160,10 +167,10 @@ PerfRegion::Opened PerfRegion::open_in_memory(const std::vector<Mapping>& maps) 
   const Mapping* libjvm = find_libjvm(maps);
   if (libjvm == nullptr) return Refusal{Failure::kNotHotSpot, "it maps no libjvm.so"};
   const auto structs = find_vm_structs(**memory, libjvm->start);
-  if (!structs) return to_refusal(structs.error());
+  if (!structs) return gone_or_refused<Opened>(structs.error());
   if (!*structs) return Refusal{Failure::kNotHotSpot, "its libjvm.so exports no gHotSpotVMStructs"};
   const auto found = find_perf_memory(**memory, **structs);
-  if (!found) return to_refusal(found.error());
+  if (!found) return gone_or_refused<Opened>(found.error());
   if (!*found) return Refusal{Failure::kPerfDataOff, "it keeps no performance data (-XX:-UsePerfData)"};
   const auto [start, capacity] = **found;
   if (capacity < kPerfHeaderBytes || capacity > kMaxPerfBytes)
@@ -187,13 +194,12 @@ PerfRegion::Read PerfRegion::read(size_t bytes) const {
   const auto read = memory.memory.read(memory.start, out);
   if (read) return out;
   // EIO: unmapped, as a JVM does shortly before it ends.
-  const int number = read.error().number();
-  return number == EIO || node::is_gone(number) ? Read(Gone{}) : to_refusal(read.error());
+  return read.error().number() == EIO ? Read(Gone{}) : gone_or_refused<Read>(read.error());
 }
 
 PerfRegion::Read PerfRegion::read_file(const File& file, size_t bytes) const {
   const auto fd = open_file(file);
-  if (!fd) return node::is_gone(fd.error().number()) ? Read(Gone{}) : to_refusal(fd.error());
+  if (!fd) return gone_or_refused<Read>(fd.error());
   auto read = read_from_start(*fd, bytes);
   if (!read) return to_refusal(read.error());
   return *std::move(read);

@@ -42,7 +42,9 @@ Result<std::optional<EntryShape>> read_shape(const ProcessMemory& memory, const 
   }
   constexpr uint64_t kMaxStride = 256;
   const uint64_t last = std::max({shape.type_name, shape.field_name, shape.address});
-  if (shape.stride > kMaxStride || last + sizeof(uint64_t) > shape.stride) return Error("malformed entry layout");
+  // Compared without a sum, which a hostile offset could wrap around.
+  if (shape.stride > kMaxStride || last > shape.stride || shape.stride - last < sizeof(uint64_t))
+    return Error("malformed entry layout");
   return std::optional(shape);
 }
 

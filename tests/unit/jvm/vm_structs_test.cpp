@@ -220,6 +220,7 @@ std::vector<Astray> broken_tables() {
       {"StrideTooLarge", variable("gHotSpotVMStructEntryArrayStride", 257), "malformed entry layout"},
       {"StrideZero", variable("gHotSpotVMStructEntryArrayStride", 0), "malformed entry layout"},
       {"FieldBeyondItsEntry", variable("gHotSpotVMStructEntryAddressOffset", 41), "malformed entry layout"},
+      {"FieldWrapsAround", variable("gHotSpotVMStructEntryTypeNameOffset", UINT64_MAX - 3), "malformed entry layout"},
       {"TypeNameElsewhere", library_with(whole.vm_structs(), kNotMapped), kUnmapped},
       {"FieldNameElsewhere", library_with(whole.vm_structs() + 48 + 8, kNotMapped), kUnmapped},
       {"AddressElsewhere", library_with(whole.vm_structs() + 48 + 40, kNotMapped), kUnmapped},
@@ -255,6 +256,12 @@ TEST_F(VmStructsTest, ATableWithoutAnEndEnds) {
   more.write(0, std::as_bytes(std::span(words)));
   load(library_with(whole.variable("gHotSpotVMStructs"), table));
   EXPECT_EQ(look(), "unsafe: gHotSpotVMStructs has no end");
+}
+
+TEST_F(VmStructsTest, AProcessThatEndedMeanwhileIsGone) {
+  std::filesystem::remove(node_.process(kPid) / "mem");
+  node_.write("proc/42/mem", "");  // as it reads then
+  EXPECT_EQ(look(), "gone");
 }
 
 }  // namespace
