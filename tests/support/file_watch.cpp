@@ -12,11 +12,12 @@ FileWatch::FileWatch(const std::filesystem::path& file) : inotify_(::inotify_ini
     throw std::system_error(errno, std::generic_category(), "watch " + file.string());
 }
 
-bool FileWatch::was_touched() {
+size_t FileWatch::touches() {
   alignas(inotify_event) char events[4096];
-  bool touched = false;
-  while (::read(inotify_.get(), events, sizeof(events)) > 0) touched = true;
-  return touched;
+  size_t count = 0;
+  for (ssize_t n = 0; (n = ::read(inotify_.get(), events, sizeof(events))) > 0;)
+    count += static_cast<size_t>(n) / sizeof(inotify_event);  // those of a file carry no name
+  return count;
 }
 
 }  // namespace manometer::test

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 
 #include "agent/base/unique_fd.h"
@@ -13,7 +14,9 @@ class FileWatch {
   explicit FileWatch(const std::filesystem::path& file);
 
   /// True if the file was opened or read since the last call.
-  bool was_touched();
+  bool was_touched() { return touches() > 0; }
+  /// How often, about.
+  size_t touches();
 
  private:
   UniqueFd inotify_;

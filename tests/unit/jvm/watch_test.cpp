@@ -1,0 +1,126 @@
+// Discovery and registry together, on a fake node and a real loop.
+
+#include "agent/jvm/watch.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/child.h"
+#include "tests/support/fake_node.h"
+#include "tests/support/perf_data.h"
+
+namespace manometer::jvm {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr pid_t kPid = 42;
+
+std::vector<std::byte> data(int64_t threads) {
+  return test::perf_data()
+      .add_long("sun.os.hrt.frequency", 1'000'000'000)
+      .add_long("java.threads.live", threads)
+      .build();
+}
+
+class WatchTest : public testing::Test {
+ protected:
+  WatchTest() { fs::create_directories(node_.cgroup()); }
+
+  /// Changes the bytes of the very file that is mapped.
+  void overwrite(pid_t pid, const std::vector<std::byte>& bytes) const {
+    std::ofstream(node_.perf_file(pid), std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  }
+
+  void start() {
+    auto watch = Watch::open(loop_, {{node_.proc(), node_.cgroup()}, kInterval, kInterval});
+    if (!watch) throw std::runtime_error(watch.error().message());
+    watch_ = *std::move(watch);
+    watch_->start();
+  }
+
+  /// Runs the loop until condition is true; false if it never is.
+  bool run_until(const std::function<bool()>& condition) {
+    return test::eventually([&] {
+      loop_.restart();
+      loop_.run_for(std::chrono::milliseconds(5));
+      return condition();
+    });
+  }
+
+  const Jvm* find(pid_t pid) const {
+    for (const auto& [key, jvm] : watch_->registry().jvms()) {
+      if (key.pid == pid) return &jvm;
+    }
+    return nullptr;
+  }
+  std::optional<uint64_t> threads_of(pid_t pid) const {
+    const Jvm* jvm = find(pid);
+    return jvm != nullptr && jvm->sample && !jvm->refusal ? jvm->sample->threads : std::nullopt;
+  }
+
+  static constexpr std::chrono::milliseconds kInterval{20};
+  test::FakeNode node_;
+  boost::asio::io_context loop_;
+  std::unique_ptr<Watch> watch_;
+};
+
+TEST_F(WatchTest, IsReadyOnAnEmptyNode) {
+  watch_ = *Watch::open(loop_, {{node_.proc(), node_.cgroup()}, kInterval, kInterval});
+  EXPECT_FALSE(watch_->ready()) << "nothing was looked at yet";
+  watch_->start();
+  EXPECT_TRUE(run_until([&] { return watch_->ready(); }));
+  EXPECT_TRUE(watch_->registry().jvms().empty());
+}
+
+TEST_F(WatchTest, FollowsAJvmFromItsStartToItsEnd) {
+  start();
+  ASSERT_TRUE(run_until([&] { return watch_->ready(); }));
+  node_.add_jvm({.pid = kPid}, data(7));
+  ASSERT_TRUE(run_until([&] { return threads_of(kPid) == 7U; })) << "the next scan finds it";
+  EXPECT_EQ(watch_->containers().all().size(), 1U);
+  overwrite(kPid, data(8));
+  EXPECT_TRUE(run_until([&] { return threads_of(kPid) == 8U; })) << "the next sample has it";
+  fs::remove_all(node_.process(kPid));
+  EXPECT_TRUE(run_until([&] { return find(kPid) == nullptr; }));
+  EXPECT_TRUE(watch_->containers().all().empty());
+}
+
+TEST_F(WatchTest, AJvmThatBreaksIsRefusedUntilItIsWhole) {
+  node_.add_jvm({.pid = kPid}, data(7));
+  start();
+  ASSERT_TRUE(run_until([&] { return threads_of(kPid) == 7U; }));
+  overwrite(kPid, std::vector<std::byte>(100));
+  ASSERT_TRUE(run_until([&] { return find(kPid)->refusal.has_value(); }));
+  EXPECT_EQ(find(kPid)->refusal->failure, Failure::kMalformed);
+  EXPECT_EQ(watch_->registry().failures().at(Failure::kMalformed), 1U) << "once, however often it is read";
+  overwrite(kPid, data(9));
+  EXPECT_TRUE(run_until([&] { return threads_of(kPid) == 9U; }));
+}
+
+TEST_F(WatchTest, AnotherProcessWithTheSamePidIsAnotherJvm) {
+  node_.add_jvm({.pid = kPid, .start_ticks = 100}, data(7));
+  start();
+  ASSERT_TRUE(run_until([&] { return threads_of(kPid) == 7U; }));
+  fs::remove_all(node_.process(kPid));
+  node_.add_jvm({.pid = kPid, .start_ticks = 200}, data(8));
+  ASSERT_TRUE(run_until([&] { return threads_of(kPid) == 8U; }));
+  ASSERT_EQ(watch_->registry().jvms().size(), 1U);
+  EXPECT_EQ(watch_->registry().jvms().begin()->first.start_ticks, 200U);
+}
+
+TEST_F(WatchTest, TwoJvmsInOneCgroupWithOneNamespacePidHaveTwoLabels) {
+  node_.add_jvm({.pid = 50, .namespace_pid = 1}, data(5));
+  node_.add_jvm({.pid = 60, .namespace_pid = 1}, data(6));
+  start();
+  ASSERT_TRUE(run_until([&] { return threads_of(50) && threads_of(60); }));
+  EXPECT_EQ(find(50)->target.pid, "1");
+  EXPECT_EQ(find(60)->target.pid, "1-60");
+  EXPECT_EQ(watch_->containers().all().size(), 1U);
+}
+
+}  // namespace
+}  // namespace manometer::jvm
