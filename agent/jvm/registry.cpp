@@ -1,6 +1,7 @@
 #include "agent/jvm/registry.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -141,7 +142,7 @@ void Registry::done(const ProcessKey& key, uint64_t reader_number, PerfReader re
   Jvm& jvm = it->second;
   jvm.reading_since.reset();
   if (std::holds_alternative<Gone>(reading)) {
-    on_lost(key.pid);
+    lose(key, jvm);
     return;
   }
   if (const JvmIdentity* identity = reader.identity()) jvm.identity = *identity;
@@ -153,12 +154,22 @@ void Registry::done(const ProcessKey& key, uint64_t reader_number, PerfReader re
   }
 }
 
+void Registry::lose(const ProcessKey& key, Jvm& jvm) {
+  // Looked for again at once, but not in a circle: what is lost as soon as it is found has to wait for a scan.
+  if (std::exchange(jvm.lost, true)) {
+    refuse(key, jvm, {Failure::kUnsafe, "its performance data are lost as soon as they are found"});
+  } else {
+    on_lost(key.pid);
+  }
+}
+
 void Registry::take(const ProcessKey& key, Jvm& jvm, PerfSample sample) {
   if (jvm.refusal || !jvm.sample) {
     spdlog::info("JVM {}: {} {} with {}, read by {}", key.pid, jvm.identity->vm, jvm.identity->version,
                  jvm.identity->collector, to_string(jvm.tier));
   }
   jvm.refusal.reset();
+  jvm.lost = false;
   if (jvm.sample) {
     jvm.gc.add(*jvm.sample, sample);
   } else if (key.start_ticks >= options_.started_ticks) {

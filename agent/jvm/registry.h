@@ -35,6 +35,7 @@ struct Jvm {
   std::optional<PerfReader> reader;
   std::optional<TimePoint> reading_since;
   uint64_t reader_number = 0;  // tells a read that was overtaken by a new reader
+  bool lost = false;           // its data went away, and were not read since
 };
 
 /// Every JVM on the node, and the sampling of them. Lives on the loop.
@@ -81,6 +82,7 @@ class Registry {
   void read_starting();
   void read(const ProcessKey& key, Jvm& jvm);
   void done(const ProcessKey& key, uint64_t reader_number, PerfReader reader, PerfReader::Reading reading);
+  void lose(const ProcessKey& key, Jvm& jvm);
   void take(const ProcessKey& key, Jvm& jvm, PerfSample sample);
   void refuse(const ProcessKey& key, Jvm& jvm, Refusal refusal);
 

@@ -9,13 +9,18 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/child.h"
+#include "tests/support/fake_libjvm.h"
 #include "tests/support/fake_node.h"
+#include "tests/support/file_watch.h"
+#include "tests/support/mapped_memory.h"
 #include "tests/support/perf_data.h"
 
 namespace manometer::jvm {
 namespace {
 
 namespace fs = std::filesystem;
+using test::FakeLibjvm;
+
 constexpr pid_t kPid = 42;
 
 std::vector<std::byte> data(int64_t threads) {
@@ -120,6 +125,23 @@ TEST_F(WatchTest, TwoJvmsInOneCgroupWithOneNamespacePidHaveTwoLabels) {
   EXPECT_EQ(find(50)->target.pid, "1");
   EXPECT_EQ(find(60)->target.pid, "1-60");
   EXPECT_EQ(watch_->containers().all().size(), 1U);
+}
+
+/// A libjvm whose table leads to performance data that are not there: found at each look, lost at each read.
+TEST_F(WatchTest, DataThatVanishWheneverTheyAreFoundCostNothing) {
+  test::MappedMemory memory(FakeLibjvm::kBase, 1U << 16U);
+  memory.write(0, FakeLibjvm().set_perf_memory(FakeLibjvm::kBase + (1U << 20U), 32768).image());
+  node_.add_jvm({.pid = kPid}, {});
+  fs::remove(node_.process(kPid) / "mem");
+  fs::create_symlink("/proc/self/mem", node_.process(kPid) / "mem");
+  test::FileWatch maps(node_.process(kPid) / "maps");
+  size_t touches = 0;
+  constexpr size_t kMany = 1000;
+  start();
+  run_until([&] { return watch_->ready() || (touches += maps.touches()) > kMany; });
+  ASSERT_TRUE(watch_->ready()) << touches;
+  ASSERT_TRUE(find(kPid) != nullptr && find(kPid)->refusal);
+  EXPECT_EQ(find(kPid)->refusal->failure, Failure::kUnsafe);
 }
 
 }  // namespace
