@@ -10,21 +10,17 @@
 #include <fmt/format.h>
 
 #include "agent/jvm/inspect.h"
+#include "tests/support/without_root.h"
 
 namespace manometer::test {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uid_t kNobody = 65534;
 constexpr unsigned kPatienceSeconds = 30;
 
 std::string describe(const jvm::Refusal& refusal) {
   return fmt::format("{}: {}", to_string(refusal.failure), refusal.detail);
-}
-
-bool drop_root() {
-  return ::getuid() != 0 || (::setgid(kNobody) == 0 && ::setuid(kNobody) == 0);
 }
 
 /// What the child of a fork writes into the pipe: work's words, or why there are none.

@@ -96,11 +96,20 @@ TEST_F(CgroupV2, WorkingSetIsNeverNegative) {
 }
 
 TEST_F(CgroupV2, MalformedFilesAreErrorsThatNameThem) {
-  put("memory.stat", "anon many\n");
-  const auto cgroup = MemoryCgroup::open(**cgroup_mount_at(fake_.cgroup()), "/pod/app", "");
-  const auto usage = (*cgroup)->read();
-  ASSERT_FALSE(usage.ok());
-  EXPECT_NE(usage.error().message().find("memory.stat"), std::string::npos);
+  for (const char* file : {"memory.max", "memory.current", "memory.stat", "memory.events", "memory.pressure"}) {
+    const FakeNode fake;
+    fake.write("cgroup/cgroup.controllers", "memory\n");
+    fake.write("cgroup/app/cgroup.procs", "");
+    fake.write(std::string("cgroup/app/") + file, "many\n");
+    const auto usage = (*MemoryCgroup::open(**cgroup_mount_at(fake.cgroup()), "/app", "/app"))->read();
+    ASSERT_FALSE(usage.ok()) << file;
+    EXPECT_TRUE(usage.error().message().starts_with(file)) << usage.error().message();
+  }
+}
+
+TEST_F(CgroupV2, AMalformedLimitAboveItIsAnError) {
+  fake_.write("cgroup/pod/memory.max", "many\n");
+  EXPECT_FALSE((*MemoryCgroup::open(**cgroup_mount_at(fake_.cgroup()), "/pod/app", ""))->read().ok());
 }
 
 TEST_F(CgroupV2, RemovedIsGone) {
@@ -165,6 +174,64 @@ TEST_F(CgroupV1, NearlyTwoToThe63IsNoLimit) {
   EXPECT_FALSE(read(fake_, "/app").limit_bytes);
 }
 
+TEST_F(CgroupV1, TheLowestLimitOnThePathCounts) {
+  fake_.write("cgroup/memory/memory.limit_in_bytes", "400\n");
+  EXPECT_EQ(read(fake_, "/app").limit_bytes, 400U) << "the root's own, which v1 has";
+}
+
+TEST_F(CgroupV1, WhatTheKernelLacksIsAbsent) {
+  for (const char* file : {"memory.kmem.usage_in_bytes", "memory.failcnt", "memory.oom_control"})
+    std::filesystem::remove(fake_.path() / "cgroup/memory/app" / file);
+  const MemoryUsage usage = read(fake_, "/app");
+  EXPECT_FALSE(usage.kernel_bytes) << "cgroup.memory=nokmem";
+  EXPECT_FALSE(usage.max_events);
+  EXPECT_FALSE(usage.oom_kill_events);
+  EXPECT_EQ(usage.usage_bytes, 200U);
+}
+
+TEST_F(CgroupV1, MalformedFilesAreErrorsThatNameThem) {
+  for (const char* file : {"memory.limit_in_bytes", "memory.usage_in_bytes", "memory.kmem.usage_in_bytes",
+                           "memory.failcnt", "memory.stat", "memory.oom_control"}) {
+    const FakeNode fake;
+    fake.write("cgroup/memory/app/cgroup.procs", "");
+    fake.write(std::string("cgroup/memory/app/") + file, "many\n");
+    const auto usage = (*MemoryCgroup::open(**cgroup_mount_at(fake.cgroup()), "/app", ""))->read();
+    ASSERT_FALSE(usage.ok()) << file;
+    EXPECT_TRUE(usage.error().message().starts_with(file)) << usage.error().message();
+  }
+}
+
+TEST_F(CgroupV1, OneMadeAnewUnderTheSameNameIsAnother) {
+  const auto held = MemoryCgroup::open(**cgroup_mount_at(fake_.cgroup()), "/app", "");
+  std::filesystem::remove_all(fake_.path() / "cgroup/memory/app");
+  put("cgroup.procs", "1\n");
+  EXPECT_FALSE((*held)->read()->has_value());
+  const auto anew = MemoryCgroup::open(**cgroup_mount_at(fake_.cgroup()), "/app", "");
+  EXPECT_TRUE((*anew)->read()->has_value());
+}
+
+TEST_F(CgroupV1, TheRootHasALimitOfItsOwn) {
+  fake_.write("cgroup/memory/cgroup.procs", "");
+  EXPECT_FALSE(read(fake_, "/").limit_bytes);
+  fake_.write("cgroup/memory/memory.limit_in_bytes", "7\n");
+  EXPECT_EQ(read(fake_, "/").limit_bytes, 7U);
+}
+
+TEST(CgroupMountAt, FindsTheCgroup2TreeBesideAV1Mount) {
+  const FakeNode hybrid;
+  hybrid.write("cgroup/memory/tasks", "");
+  hybrid.write("cgroup/unified/cgroup.controllers", "");
+  const auto mount = cgroup_mount_at(hybrid.cgroup());
+  EXPECT_EQ((*mount)->memory, hybrid.cgroup() + "/memory");
+  EXPECT_EQ((*mount)->unified, hybrid.cgroup() + "/unified");
+}
+
+TEST(CgroupMountAt, AFileIsNoTree) {
+  const FakeNode node;
+  node.write("cgroup", "");
+  EXPECT_FALSE(cgroup_mount_at(node.cgroup()).ok());
+}
+
 TEST(CgroupMountAt, TellsTheVersions) {
   const FakeNode v1;
   v1.write("cgroup/memory/tasks", "");
@@ -189,6 +256,9 @@ TEST(FindCgroupMount, FindsThisMachinesMemoryController) {
 
 TEST(ParseLimit, TakesNumbersAndMax) {
   EXPECT_EQ(*parse_limit("42\n"), 42U);
+  EXPECT_EQ(*parse_limit("0\n"), 0U);
+  EXPECT_EQ(*parse_limit("4611686018427387903\n"), (1ULL << 62U) - 1);
+  EXPECT_FALSE(parse_limit("4611686018427387904\n")->has_value()) << "2^62: more than any machine has";
   EXPECT_FALSE(parse_limit("max\n")->has_value());
   EXPECT_FALSE(parse_limit("-1\n").ok());
   EXPECT_FALSE(parse_limit("").ok());
