@@ -1,8 +1,10 @@
 #include "agent/config.h"
 
 #include <cstdlib>
+#include <map>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -71,6 +73,87 @@ TEST(ConfigTest, TakesTheEnvironmentForWhatIsNotOnTheCommandLine) {
   EXPECT_EQ(config.listen, "127.0.0.1:2");
   EXPECT_EQ(config.sample_interval, milliseconds(5000));
   EXPECT_TRUE(config.stop_with_stdin);
+}
+
+/// A flag and the variable that stands for it, with a value that is not the default.
+struct FlagAndVariable {
+  const char* command;
+  const char* flag;
+  const char* variable;
+  const char* value;  // nullptr: the flag takes none
+};
+
+// NOLINTNEXTLINE(readability-identifier-naming): GoogleTest's name
+void PrintTo(const FlagAndVariable& flag, std::ostream* out) {
+  *out << flag.command << ' ' << flag.flag;
+}
+
+std::string in_words(const RunConfig& run) {
+  return fmt::format("{} {} {} {} {} {} {} {} {}", run.listen, static_cast<int>(run.variant), run.bpf,
+                     run.sample_interval.count(), run.scan_interval.count(), run.host.proc, run.host.cgroup,
+                     run.log_level, run.stop_with_stdin);
+}
+std::string in_words(const CheckConfig& check) {
+  return fmt::format("{} {} {} {}", static_cast<int>(check.variant), check.json, check.host.proc, check.host.cgroup);
+}
+std::string in_words(const TopConfig& top) {
+  return fmt::format("{} {} {}", top.agent, top.interval.count(), top.once);
+}
+std::string in_words(const PrintConfig& print) {
+  return print.text;
+}
+std::string in_words(const Result<Config>& config) {
+  if (!config) return config.error().message();
+  return std::visit([](const auto& chosen) { return in_words(chosen); }, *config);
+}
+
+class EveryFlag : public testing::TestWithParam<FlagAndVariable> {};
+
+TEST_P(EveryFlag, DoesTheSameAsItsVariable) {
+  const auto& [command, flag, variable, value] = GetParam();
+  std::vector<const char*> arguments{command, flag};
+  if (value != nullptr) arguments.push_back(value);
+  const std::string by_flag = in_words(parse(arguments));
+  const std::string by_default = in_words(parse({command}));
+  const Variable set(variable, value != nullptr ? value : "true");
+  EXPECT_EQ(in_words(parse({command})), by_flag);
+  EXPECT_NE(by_flag, by_default);
+  EXPECT_THAT(std::get<PrintConfig>(*parse({command, "--help"})).text, AllOf(HasSubstr(flag), HasSubstr(variable)));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, EveryFlag,
+    testing::Values(FlagAndVariable{"run", "--listen", "MANOMETER_LISTEN", "[::]:9435"},
+                    FlagAndVariable{"run", "--variant", "MANOMETER_VARIANT", "sidecar"},
+                    FlagAndVariable{"run", "--bpf", "MANOMETER_BPF", "off"},
+                    FlagAndVariable{"run", "--sample-interval", "MANOMETER_SAMPLE_INTERVAL", "100ms"},
+                    FlagAndVariable{"run", "--scan-interval", "MANOMETER_SCAN_INTERVAL", "60m"},
+                    FlagAndVariable{"run", "--host-proc", "MANOMETER_HOST_PROC", "/"},
+                    FlagAndVariable{"run", "--host-cgroup", "MANOMETER_HOST_CGROUP", "/"},
+                    FlagAndVariable{"run", "--log-level", "MANOMETER_LOG_LEVEL", "off"},
+                    FlagAndVariable{"run", "--stop-with-stdin", "MANOMETER_STOP_WITH_STDIN", nullptr},
+                    FlagAndVariable{"check", "--variant", "MANOMETER_VARIANT", "sidecar"},
+                    FlagAndVariable{"check", "--output", "MANOMETER_OUTPUT", "json"},
+                    FlagAndVariable{"check", "--host-proc", "MANOMETER_HOST_PROC", "/"},
+                    FlagAndVariable{"check", "--host-cgroup", "MANOMETER_HOST_CGROUP", "/"},
+                    FlagAndVariable{"top", "--agent", "MANOMETER_AGENT", "10.0.0.1:1"},
+                    FlagAndVariable{"top", "--interval", "MANOMETER_INTERVAL", "60s"},
+                    FlagAndVariable{"top", "--once", "MANOMETER_ONCE", nullptr}),
+    [](const auto& test) {
+      std::string name = std::string(test.param.command) + test.param.flag;
+      std::erase(name, '-');
+      return name;
+    });
+
+/// Every flag there is, by the help texts, so that a new one is not forgotten above.
+TEST(ConfigTest, HelpHasNoOtherFlags) {
+  const std::map<std::string, std::ptrdiff_t> flags{{"run", 9}, {"check", 4}, {"top", 3}};
+  for (const auto& [command, expected] : flags) {
+    const std::string help = std::get<PrintConfig>(*parse({command.c_str(), "--help"})).text;
+    std::ptrdiff_t found = 0;
+    for (size_t at = 0; (at = help.find("(Env:", at)) != std::string::npos; ++at) ++found;
+    EXPECT_EQ(found, expected) << help;
+  }
 }
 
 TEST(ConfigTest, AKubernetesServiceNamedManometerChangesNothing) {

@@ -1,8 +1,10 @@
 #include "agent/container/index.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "agent/container/cgroup_name.h"
+#include "tests/support/captured_log.h"
 #include "tests/support/fake_node.h"
 
 namespace manometer::container {
@@ -60,6 +62,41 @@ TEST_F(IndexTest, MemoryIsReadWhereThereIsSome) {
   EXPECT_FALSE(containers.all().at(containers.acquire({{"", "/none"}})).memory);
   Index without_controller(std::nullopt, log_);
   EXPECT_FALSE(without_controller.all().at(without_controller.acquire({{"", "/app"}})).memory);
+}
+
+TEST_F(IndexTest, ANameIsCutToWhatALabelTakes) {
+  const test::CapturedLog log;
+  Index containers = index();
+  const std::string key = containers.acquire({{"", "/\n" + std::string(1000, 'x')}});
+  EXPECT_EQ(containers.all().at(key).target.container, "\n" + std::string(metrics::kMaxLabelBytes - 1, 'x'));
+  EXPECT_THAT(log.text(), testing::HasSubstr("File name too long")) << "there is no such cgroup, and no memory of it";
+  EXPECT_THAT(log.text(), testing::HasSubstr("/\\x0axxx")) << "in one line";
+}
+
+TEST_F(IndexTest, ProcessesOfTheRootHaveNoContainer) {
+  Index containers = index();
+  EXPECT_FALSE(containers.all().at(containers.acquire({{"", "/"}})).target.container);
+  EXPECT_FALSE(containers.all().at(containers.acquire({})).target.container);
+}
+
+TEST_F(IndexTest, ANameIsFreeAgainWithItsLastProcess) {
+  Index containers = index();
+  const std::string first = containers.acquire({{"", "/a/app.service"}});
+  containers.release(first);
+  containers.release(first);
+  const std::string second = containers.acquire({{"", "/b/app.service"}});
+  EXPECT_EQ(containers.all().at(second).target.container, "app.service");
+}
+
+TEST(TargetTest, LeavesOutWhatIsNotKnown) {
+  const auto names = [](const Target& target) {
+    std::string out;
+    for (const auto& label : target.labels()) out += label.name + '=' + label.value + ' ';
+    return out;
+  };
+  EXPECT_EQ(names({}), "");
+  EXPECT_EQ(names({std::nullopt, std::nullopt, "app", "1"}), "container=app pid=1 ");
+  EXPECT_EQ(names({"shop", "web-0", "app", "1"}), "namespace=shop pod=web-0 container=app pid=1 ");
 }
 
 }  // namespace

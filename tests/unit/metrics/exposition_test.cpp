@@ -77,6 +77,54 @@ TEST(PrometheusText, IsReadBackAsItWasWritten) {
   EXPECT_EQ((*samples)[3].labels.at("cause"), "System.gc()");
 }
 
+/// Label values as a container may choose them for its names.
+class HostileLabel : public testing::TestWithParam<std::string> {};
+
+TEST_P(HostileLabel, IsReadBackFromBothFormats) {
+  Batch batch;
+  batch.add(kBytes, {{"container", GetParam()}, {"pid", "1"}}, {{"kind", GetParam()}}, 1);
+  const auto made = batch.take();
+  const std::string open_metrics = to_open_metrics(made);
+  ASSERT_TRUE(open_metrics.ends_with("# EOF\n"));
+  for (const std::string& text : {to_prometheus_text(made), open_metrics}) {
+    const auto samples = parse_prometheus_text(text);
+    ASSERT_TRUE(samples.ok()) << samples.error().message();
+    ASSERT_EQ(samples->size(), 1U) << text;
+    EXPECT_EQ((*samples)[0].labels.at("container"), label_value(GetParam()));
+    EXPECT_EQ((*samples)[0].labels.at("kind"), label_value(GetParam()));
+    EXPECT_EQ((*samples)[0].labels.at("pid"), "1");
+    EXPECT_EQ((*samples)[0].value, 1);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, HostileLabel,
+                         testing::Values("", "\"", "\\", "\\\\", "\\\"", "\n", "\\n", "\r\n", "\"} 1\n# EOF\n",
+                                         "a=\"b\",c=\"d\"", "{}", "#", "\x1b[2J", "\xff\xfe", std::string(1, '\0'),
+                                         std::string(1000, '"'), "\u2028", "x\\"),
+                         [](const auto& test) { return std::to_string(test.index); });
+
+/// value as it comes back from a format.
+double through(std::string (*format)(const std::vector<prometheus::MetricFamily>&), double value) {
+  Batch batch;
+  batch.add(kBytes, {}, value);
+  return parse_prometheus_text(format(batch.take()))->at(0).value;
+}
+
+TEST(Formats, KeepEveryByteOfACount) {
+  constexpr double kMost = 9007199254740992;  // 2^53: beyond, a double has no odd numbers
+  for (const double value : {0.0, 1.0, 268435456.0, 123456789012345.0, kMost - 1, kMost}) {
+    EXPECT_EQ(through(to_prometheus_text, value), value);
+    EXPECT_EQ(through(to_open_metrics, value), value);
+  }
+}
+
+TEST(Formats, KeepEveryDigitOfAFraction) {
+  for (const double value : {0.1, 1.0 / 3, 1e-300, -1.5e300, 123456789.123456789}) {
+    EXPECT_EQ(through(to_prometheus_text, value), value);
+    EXPECT_EQ(through(to_open_metrics, value), value);
+  }
+}
+
 TEST(ParsePrometheusText, TakesSpecialValuesAndTimestamps) {
   const auto samples = parse_prometheus_text("a +Inf\nb NaN\nc{} 1 1700000000\n\n# comment\n");
   ASSERT_TRUE(samples.ok()) << samples.error().message();
