@@ -7,11 +7,14 @@
 #include <string>
 #include <string_view>
 
+#include "tests/support/fake_libjvm.h"
 #include "tests/support/perf_data.h"
 
 namespace {
 
 namespace fs = std::filesystem;
+using manometer::test::FakeLibjvm;
+using manometer::test::PerfData;
 
 /// By the number that selects the parser in proc_files_fuzz.
 constexpr std::array<std::string_view, 9> kTexts{
@@ -32,14 +35,21 @@ void write(const fs::path& file, std::string_view bytes) {
   std::ofstream(file, std::ios::binary) << bytes;
 }
 
+void write(const fs::path& file, const std::vector<std::byte>& bytes) {
+  write(file, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
   const fs::path directory = argv[1];
   for (const std::string& fixture : manometer::test::perf_data_fixtures()) {
-    const auto region = manometer::test::PerfData::from_fixture(fixture).build(0);
-    write(directory / "perf_data_fuzz" / fixture, {reinterpret_cast<const char*>(region.data()), region.size()});
+    write(directory / "perf_data_fuzz" / fixture, PerfData::from_fixture(fixture).build(0));
+  }
+  for (const auto hash : {FakeLibjvm::Hash::kGnu, FakeLibjvm::Hash::kSysv}) {
+    const auto library = FakeLibjvm(hash).set_perf_memory(FakeLibjvm::kBase, 32768);
+    write(directory / "libjvm_fuzz" / (hash == FakeLibjvm::Hash::kGnu ? "gnu" : "sysv"), library.image());
   }
   for (size_t i = 0; i < kTexts.size(); ++i)
     write(directory / "proc_files_fuzz" / std::to_string(i), static_cast<char>(i) + std::string(kTexts[i]));
