@@ -29,6 +29,11 @@ std::string complaint(std::vector<std::string> arguments, const std::vector<std:
 
 TEST(Cli, ComplaintsAreOneLineAndExitCode2) {
   EXPECT_THAT(complaint({}), HasSubstr("run, check or top"));
+  EXPECT_THAT(complaint({"walk"}), AllOf(HasSubstr("walk"), HasSubstr("run, check or top")));
+  EXPECT_THAT(complaint({"run", "--listne", "x"}), HasSubstr("--listne"));
+  EXPECT_THAT(complaint({"run", "--log-level", "loud"}), AllOf(HasSubstr("--log-level"), HasSubstr("debug")));
+  EXPECT_THAT(complaint({"run", "--host-proc", "/nonexistent"}),
+              AllOf(HasSubstr("--host-proc"), HasSubstr("/nonexistent")));
   EXPECT_THAT(complaint({"run", "--variant", "pod"}), AllOf(HasSubstr("--variant"), HasSubstr("node")));
   EXPECT_THAT(complaint({"run", "--variant", "sidecar", "--listen", "nowhere"}),
               AllOf(HasSubstr("--listen"), HasSubstr("HOST:PORT")));

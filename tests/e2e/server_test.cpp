@@ -86,6 +86,16 @@ TEST_F(ServerTest, OtherMethodsAreToldWhatIsAllowed) {
   EXPECT_THAT(answer, HasSubstr("Allow: GET, HEAD\r\n"));
 }
 
+TEST_F(ServerTest, KeepsTheConnectionForTheNextRequest) {
+  const RawClient client(agent_.address());
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(client.send("GET /healthz HTTP/1.1\r\n\r\n"));
+    EXPECT_THAT(client.receive("ok\n"), StartsWith("HTTP/1.1 200 OK\r\n"));
+  }
+  client.send("GET /healthz HTTP/1.0\r\n\r\n");
+  EXPECT_THAT(client.receive(), HasSubstr("ok\n")) << "HTTP/1.0 ends with its answer";
+}
+
 TEST_F(ServerTest, AnswersRequestsInOneSegmentInTheirOrder) {
   const std::string answer = answer_to(
       "GET /healthz HTTP/1.1\r\n\r\n"
