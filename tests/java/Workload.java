@@ -34,7 +34,7 @@ public final class Workload {
 
   private final List<byte[]> retained = new ArrayList<>();
   private Node small;
-  private final List<CountDownLatch> threads = new ArrayList<>();
+  private final List<Thread> threads = new ArrayList<>();
   private final List<Class<?>> classes = new ArrayList<>();
   private int next;
 
@@ -100,25 +100,28 @@ public final class Workload {
   }
 
   private void runThreads(int count) throws InterruptedException {
-    while (threads.size() > count) threads.remove(threads.size() - 1).countDown();
+    while (threads.size() > count) {
+      Thread thread = threads.remove(threads.size() - 1);
+      thread.interrupt();
+      thread.join();
+    }
     while (threads.size() < count) threads.add(startThread());
   }
 
-  private static CountDownLatch startThread() throws InterruptedException {
+  private static Thread startThread() throws InterruptedException {
     CountDownLatch running = new CountDownLatch(1);
-    CountDownLatch end = new CountDownLatch(1);
     Thread thread = new Thread(() -> {
       running.countDown();
       try {
-        end.await();
-      } catch (InterruptedException ended) {
+        new CountDownLatch(1).await();
+      } catch (InterruptedException end) {
         Thread.currentThread().interrupt();
       }
     });
     thread.setDaemon(true);
     thread.start();
     running.await();
-    return end;
+    return thread;
   }
 
   /** A class to load many times, each by a loader of its own. */

@@ -19,18 +19,26 @@ namespace fs = std::filesystem;
 constexpr std::chrono::seconds kEndsWithin{10};
 
 bool is_sandboxed(const Jdk& jdk, const JvmSetup& setup) {
-  return jdk.is_tree() || setup.pid_namespace || !setup.mounts.empty() || !setup.user.empty();
+  return jdk.is_tree() || setup.pid_namespace || !setup.tmp.empty() || !setup.mounts.empty() || !setup.user.empty();
 }
 
-/// The work directory becomes /mnt, with the JDK in /mnt/jdk: a user's own home may be closed to other users.
-std::string mount_script(const Jdk& jdk, const std::string& work) {
-  std::string script = "mount --bind '" + jdk.directory + "' '" + work + "/jdk'\n";
+/// Run by sh with the JDK's directory, the work directory, the one for /tmp or "", and what to become. The work
+/// directory becomes /mnt, with the JDK in /mnt/jdk: a user's own home may be closed to other users.
+std::string mount_script(const Jdk& jdk, const JvmSetup& setup) {
+  std::string script = R"(
+jdk=$1 work=$2 tmp=$3
+shift 3
+mount_tmp() { if [ "$tmp" ]; then mount --bind "$tmp" "$1"; else mount -t tmpfs -o mode=1777 tmpfs "$1"; fi; }
+mount --bind "$jdk" "$work/jdk"
+)";
   if (jdk.is_tree()) {
-    script += "mount --bind '" + work + "' '" + work + "/jdk/mnt'\n";
-    script += "mount -t proc proc '" + work + "/jdk/proc'\n";
-    script += "mount -t tmpfs -o mode=1777 tmpfs '" + work + "/jdk/tmp'\n";
+    script += R"(
+mount --bind "$work" "$work/jdk/mnt"
+mount -t proc proc "$work/jdk/proc"
+mount_tmp "$work/jdk/tmp"
+)";
   }
-  return script + "mount --rbind '" + work + "' /mnt\nmount -t tmpfs -o mode=1777 tmpfs /tmp\n";
+  return script + "mount --rbind \"$work\" /mnt\nmount_tmp /tmp\n" + setup.mounts + "\nexec \"$@\"";
 }
 
 void append(std::vector<std::string>& command, const std::vector<std::string>& more) {
@@ -40,7 +48,7 @@ void append(std::vector<std::string>& command, const std::vector<std::string>& m
 void append_sandbox(std::vector<std::string>& command, const Jdk& jdk, const JvmSetup& setup, const std::string& work) {
   append(command, {"unshare", "--mount"});
   if (setup.pid_namespace) append(command, {"--pid", "--fork", "--mount-proc", "--kill-child"});
-  append(command, {"sh", "-ec", mount_script(jdk, work) + setup.mounts + "\nexec \"$@\"", "sh"});
+  append(command, {"sh", "-ec", mount_script(jdk, setup), "sh", jdk.directory, work, setup.tmp});
   if (jdk.is_tree()) append(command, {"chroot", "/mnt/jdk"});
   if (!setup.user.empty()) {
     append(command, {"setpriv", "--reuid=" + setup.user, "--regid=" + setup.user, "--clear-groups"});
@@ -76,15 +84,14 @@ std::string prepare(const TempDir& work) {
   return work.path();
 }
 
-/// Follows a process to what it has become by forking once (unshare, nsenter).
+}  // namespace
+
 pid_t last_descendant(pid_t pid) {
   for (pid_t child = pid;; pid = child) {
     std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", pid));
     if (!(children >> child)) return pid;
   }
 }
-
-}  // namespace
 
 Jvm::Jvm(const Jdk& jdk, const JvmSetup& setup) : setup_(setup), child_(make_command(jdk, setup, prepare(work_))) {}
 

@@ -12,6 +12,9 @@
 
 namespace manometer::test {
 
+/// What a process has become by forking (unshare, nsenter): its child, and that one's.
+pid_t last_descendant(pid_t pid);
+
 /// How a JVM is started. As it stands, it runs as any program would; JDK 8, which is a chroot tree, and whatever asks
 /// for mounts, a user or pids of its own runs in a mount namespace with a /tmp of its own.
 struct JvmSetup {
@@ -20,6 +23,7 @@ struct JvmSetup {
   std::vector<std::string> launcher = {};
   std::string cgroup = {};     // directory of the cgroup to run in
   bool pid_namespace = false;  // one of its own, where it is pid 1
+  std::string tmp = {};        // directory that becomes its /tmp
   std::string mounts = {};     // shell commands that change its mounts
   std::string user = {};       // uid, and gid too
   bool gc_log = false;         // for safepoints(), after its end

@@ -15,8 +15,8 @@ bool has_labels(const metrics::Sample& sample, const LabelMap& labels) {
   });
 }
 
-std::vector<std::string> command(std::vector<std::string> arguments) {
-  std::vector<std::string> out{agent_binary(), "run", "--listen", "127.0.0.1:0"};
+std::vector<std::string> command(const std::vector<std::string>& arguments, std::vector<std::string> out) {
+  out.insert(out.end(), {agent_binary(), "run", "--listen", "127.0.0.1:0"});
   out.insert(out.end(), arguments.begin(), arguments.end());
   return out;
 }
@@ -60,8 +60,9 @@ double Scraped::sum(const std::string& name, const LabelMap& labels) const {
   return total;
 }
 
-Agent::Agent(std::vector<std::string> arguments, const std::vector<std::string>& environment)
-    : child_(command(std::move(arguments)), environment), address_(wait_for_address(child_)) {}
+Agent::Agent(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,
+             const std::vector<std::string>& launcher)
+    : child_(command(arguments, launcher), environment), address_(wait_for_address(child_)) {}
 
 std::string Agent::get(const std::string& target, const LabelMap& headers) const {
   const auto answer = http::get(address_, target, kPatience, headers);

@@ -34,8 +34,9 @@ class Scraped {
 /// A running `manometer run`, on a free port of loopback. It is stopped with the object.
 class Agent {
  public:
-  /// Throws if it does not come up.
-  explicit Agent(std::vector<std::string> arguments = {}, const std::vector<std::string>& environment = {});
+  /// launcher: a command that becomes the agent, "unshare ...". Throws if it does not come up.
+  explicit Agent(const std::vector<std::string>& arguments = {}, const std::vector<std::string>& environment = {},
+                 const std::vector<std::string>& launcher = {});
 
   const std::string& address() const { return address_; }
   Child& child() { return child_; }
