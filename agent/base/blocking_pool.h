@@ -19,8 +19,8 @@ class BlockingPool {
  public:
   /// A job that runs this long counts as stuck; a local read takes microseconds.
   static constexpr std::chrono::milliseconds kStuckAfter{200};
-  /// Threads at most. A container could hang one for each of its processes.
-  static constexpr size_t kMaxThreads = 32;
+  /// Threads at most: one for each JVM of a full node, should the file system of all of them hang.
+  static constexpr size_t kMaxThreads = 256;
 
   /// loop must outlive the pool and is the only thread that calls it.
   explicit BlockingPool(boost::asio::io_context& loop);

@@ -1,6 +1,8 @@
 #include "agent/jvm/discovery.h"
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 namespace manometer::jvm {
 namespace {
@@ -10,6 +12,8 @@ namespace {
 constexpr std::chrono::milliseconds kFirstLook{20};
 constexpr int kLookAgainAfterFraction = 5;  // of the time since exec
 constexpr std::chrono::seconds kLookFor{10};
+
+constexpr uint64_t kNoScan = std::numeric_limits<uint64_t>::max();
 
 TimePoint now() {
   return std::chrono::steady_clock::now();
@@ -26,7 +30,7 @@ Discovery::Discovery(boost::asio::io_context& loop, BlockingPool& pool, const no
       registry_(registry),
       log_(log),
       scan_interval_(scan_interval) {
-  registry_.on_lost = [this](pid_t pid) { inspect(pid, false); };
+  registry_.on_lost = [this](pid_t pid) { inspect(pid, kNoScan); };
 }
 
 void Discovery::start() {
@@ -56,21 +60,25 @@ void Discovery::scan() {
   }
   // Of two JVMs that would share a series, the one with the lower pid keeps its plain name.
   std::ranges::sort(*pids);
-  denied_in_scan_ = 0;
-  ++in_scan_;  // the scan itself
+  if (in_scan_ > 0) end_scan();  // a process that hangs holds up no other
+  ++scan_;
+  in_scan_ = 1;  // the scan itself
   for (const auto& [key, jvm] : registry_.jvms()) {
-    if (!registry_.knows(key.pid)) inspect(key.pid, true);
+    if (!registry_.knows(key.pid)) inspect(key.pid, scan_);
   }
   for (const pid_t pid : *pids) {
-    if (!registry_.has(pid) && !candidates_.contains(pid) && may_be_jvm(pid).value_or(false)) inspect(pid, true);
+    if (!registry_.has(pid) && !candidates_.contains(pid) && may_be_jvm(pid).value_or(false)) inspect(pid, scan_);
   }
-  end_scan();
+  inspected_for(scan_);
+}
+
+void Discovery::inspected_for(uint64_t scan) {
+  if (scan == scan_ && --in_scan_ == 0) end_scan();
 }
 
 void Discovery::end_scan() {
-  if (--in_scan_ > 0) return;
-  ++scans_;
-  denied_ = denied_in_scan_;
+  scanned_ = true;
+  denied_ = std::exchange(denied_in_scan_, 0);
 }
 
 /// Looks at the candidates that are due at that time, or before.
@@ -89,7 +97,7 @@ void Discovery::look_at_due() {
   std::vector<pid_t> due;
   TimePoint next = TimePoint::max();
   for (const auto& [pid, candidate] : candidates_) {
-    if (candidate.inspecting) continue;
+    if (inspecting_.contains(pid)) continue;
     if (candidate.due <= start) {
       due.push_back(pid);
     } else {
@@ -105,8 +113,7 @@ void Discovery::look_at(pid_t pid) {
   if (!looks_like_one) {
     candidates_.erase(pid);
   } else if (*looks_like_one) {
-    candidates_[pid].inspecting = true;
-    inspect(pid, false);
+    inspect(pid, kNoScan);
   } else {
     look_again(pid);
   }
@@ -131,35 +138,30 @@ void Discovery::look_again(pid_t pid) {
     candidates_.erase(found);
     return;
   }
-  candidate.inspecting = false;
   candidate.due = now() + std::max<TimePoint::duration>(kFirstLook, elapsed / kLookAgainAfterFraction);
   schedule(candidate.due);
 }
 
-void Discovery::inspect(pid_t pid, bool in_scan) {
-  if (in_scan) ++in_scan_;
+/// scan: the number of the one that asks, or kNoScan.
+void Discovery::inspect(pid_t pid, uint64_t scan) {
+  if (!inspecting_.insert(pid).second) return;
+  if (scan == scan_) ++in_scan_;
   pool_.run([this, pid] { return jvm::inspect(proc_, pid); },
-            [this, pid, in_scan](Inspection inspection) {
-              take(pid, std::move(inspection), in_scan);
-              if (in_scan) end_scan();
+            [this, pid, scan](Inspection inspection) {
+              inspecting_.erase(pid);
+              const auto* refusal = std::get_if<Refusal>(&inspection);
+              if (refusal != nullptr && refusal->failure == Failure::kDenied && scan == scan_) ++denied_in_scan_;
+              take(pid, std::move(inspection));
+              inspected_for(scan);
             });
 }
 
-void Discovery::take(pid_t pid, Inspection inspection, bool in_scan) {
+void Discovery::take(pid_t pid, Inspection inspection) {
   if (auto* jvm = std::get_if<FoundJvm>(&inspection)) {
-    const auto* refusal = std::get_if<Refusal>(&jvm->data);
-    const bool no_data_yet = refusal != nullptr && refusal->failure == Failure::kPerfDataOff;
-    if (no_data_yet && !registry_.has(pid) && !candidates_.contains(pid)) {
-      candidates_[pid] = {now(), now()};
-    }
-    if (!no_data_yet) candidates_.erase(pid);
+    candidates_.erase(pid);
     registry_.found(std::move(*jvm));
   } else if (const auto* refusal = std::get_if<Refusal>(&inspection)) {
-    if (refusal->failure != Failure::kDenied) {
-      registry_.count(pid, *refusal);
-    } else if (in_scan) {
-      ++denied_in_scan_;
-    }
+    if (refusal->failure != Failure::kDenied) registry_.count(pid, *refusal);
   } else {
     registry_.gone(pid);
     if (std::holds_alternative<Gone>(inspection)) candidates_.erase(pid);

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -16,7 +17,7 @@
 namespace manometer::jvm {
 
 /// Finds JVMs: all there are at start and every scan interval, and a new one by looking at its process again and again
-/// from its exec on, until it has libjvm and data to read. Lives on the loop.
+/// from its exec on, until it has libjvm. Lives on the loop.
 class Discovery {
  public:
   /// All of them must outlive it.
@@ -29,8 +30,8 @@ class Discovery {
   void on_exec(pid_t pid);
   void on_exit(const ProcessKey& key);
 
-  /// True once the first scan has looked at every process.
-  bool scanned() const { return scans_ > 0; }
+  /// True once the first scan has looked at every process, or did not come back from some before the next.
+  bool scanned() const { return scanned_; }
   /// Processes we may not look into, found by the last scan.
   size_t denied() const { return denied_; }
 
@@ -39,16 +40,16 @@ class Discovery {
   struct Candidate {
     TimePoint since;
     TimePoint due;
-    bool inspecting = false;
   };
 
   void scan();
+  void inspected_for(uint64_t scan);
   void end_scan();
   void schedule(TimePoint due);
   void look_at_due();
   void look_at(pid_t pid);
-  void inspect(pid_t pid, bool in_scan);
-  void take(pid_t pid, Inspection inspection, bool in_scan);
+  void inspect(pid_t pid, uint64_t scan);
+  void take(pid_t pid, Inspection inspection);
   void look_again(pid_t pid);
   std::optional<bool> may_be_jvm(pid_t pid) const;
 
@@ -60,9 +61,11 @@ class Discovery {
   LogOnce& log_;
   std::chrono::milliseconds scan_interval_;
   std::map<pid_t, Candidate> candidates_;
+  std::set<pid_t> inspecting_;  // one look at a time: each could hang
   TimePoint next_look_ = TimePoint::max();
-  size_t in_scan_ = 0;  // inspections of the scan under way
-  size_t scans_ = 0;
+  uint64_t scan_ = 0;     // number of the last scan
+  size_t in_scan_ = 0;    // inspections it waits for
+  bool scanned_ = false;  // a scan has ended
   size_t denied_ = 0;
   size_t denied_in_scan_ = 0;
 };

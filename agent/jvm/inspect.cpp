@@ -17,15 +17,7 @@ Inspection inspect(const node::ProcFs& proc, pid_t pid) {
   if (!namespace_pid) return to_refusal(namespace_pid.error());
   if (!cgroup) return to_refusal(cgroup.error());
   if (!*stat || !*namespace_pid || !*cgroup || (*stat)->is_dead()) return Gone{};
-  auto region = PerfRegion::open(**std::move(process), **maps);
-  if (std::holds_alternative<Gone>(region)) return Gone{};
-  FoundJvm found{{pid, (*stat)->start_ticks}, **namespace_pid, **std::move(cgroup), Refusal{}};
-  if (auto* refused = std::get_if<Refusal>(&region)) {
-    found.data = std::move(*refused);
-  } else {
-    found.data = PerfReader(std::get<PerfRegion>(std::move(region)));
-  }
-  return found;
+  return FoundJvm{{pid, (*stat)->start_ticks}, **namespace_pid, **std::move(cgroup), **std::move(process)};
 }
 
 }  // namespace manometer::jvm

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <string>
 #include <variant>
 #include <vector>
 
 #include "agent/base/types.h"
-#include "agent/jvm/perf_reader.h"
+#include "agent/jvm/perf_region.h"
 #include "agent/node/proc_fs.h"
 
 namespace manometer::jvm {
@@ -17,13 +16,13 @@ struct FoundJvm {
   ProcessKey key;
   pid_t namespace_pid = 0;  // in its own pid namespace
   std::vector<node::CgroupLine> cgroup;
-  std::variant<PerfReader, Refusal> data;
+  node::Process process;
 };
 
 using Inspection = std::variant<NotJvm, Gone, FoundJvm, Refusal>;
 
-/// Looks whether a process is a JVM, and for its data. Can hang: for the blocking pool only. A Refusal: we cannot tell,
-/// because we may not see its mappings.
+/// Looks whether a process is a JVM. Can hang (see node::Process::maps): for the blocking pool only. A Refusal: we
+/// cannot tell, because we may not see its mappings.
 Inspection inspect(const node::ProcFs& proc, pid_t pid);
 
 }  // namespace manometer::jvm

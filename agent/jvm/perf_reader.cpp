@@ -1,7 +1,6 @@
 #include "agent/jvm/perf_reader.h"
 
 namespace manometer::jvm {
-
 namespace {
 
 Refusal still_starting() {
@@ -10,9 +9,26 @@ Refusal still_starting() {
 
 }  // namespace
 
+std::variant<std::monostate, Gone, Refusal> PerfReader::open() {
+  const auto maps = process_.maps();
+  if (!maps) return to_refusal(maps.error());
+  // Without libjvm, the process has become another program.
+  if (!*maps || find_libjvm(**maps) == nullptr) return Gone{};
+  auto opened = PerfRegion::open(process_, **maps);
+  if (std::holds_alternative<Gone>(opened)) return Gone{};
+  if (auto* refused = std::get_if<Refusal>(&opened)) return std::move(*refused);
+  region_ = std::get<PerfRegion>(std::move(opened));
+  return {};
+}
+
 PerfReader::Reading PerfReader::read() {
+  if (!region_) {
+    auto opened = open();
+    if (std::holds_alternative<Gone>(opened)) return Gone{};
+    if (auto* refused = std::get_if<Refusal>(&opened)) return std::move(*refused);
+  }
   for (;;) {
-    auto read = region_.read(layout_ ? layout_->bytes() : kMaxPerfBytes);
+    auto read = region_->read(layout_ ? layout_->bytes() : kMaxPerfBytes);
     if (std::holds_alternative<Gone>(read)) return Gone{};
     if (auto* refused = std::get_if<Refusal>(&read)) return std::move(*refused);
     const Bytes region = std::get<std::vector<std::byte>>(read);

@@ -13,17 +13,21 @@ class PerfReader {
  public:
   using Reading = std::variant<PerfSample, Gone, Refusal>;
 
-  explicit PerfReader(PerfRegion region) : region_(std::move(region)) {}
+  explicit PerfReader(node::Process process) : process_(std::move(process)) {}
 
-  /// Refusal{kStarting} until the JVM has made its entries.
+  /// Looks for the data first, until it has found them. Refusal{kStarting} until the JVM has made its entries.
   Reading read();
 
-  Tier tier() const { return region_.tier(); }
+  /// kNone until the data are found.
+  Tier tier() const { return region_ ? region_->tier() : Tier::kNone; }
   /// nullptr before the first sample.
   const JvmIdentity* identity() const { return layout_ ? &layout_->identity() : nullptr; }
 
  private:
-  PerfRegion region_;
+  std::variant<std::monostate, Gone, Refusal> open();
+
+  node::Process process_;
+  std::optional<PerfRegion> region_;
   std::optional<PerfLayout> layout_;
 };
 

@@ -8,8 +8,9 @@
 namespace manometer::jvm {
 namespace {
 
-// A new JVM is looked at this often, and for this long, until its data are complete.
-constexpr std::chrono::milliseconds kStartingInterval{50};
+// A new JVM is looked at often at first and ever more rarely, for this long, until its data are complete.
+constexpr std::chrono::milliseconds kLookAgain{20};
+constexpr int kLookAgainAfterFraction = 5;  // of the time since it was found
 constexpr std::chrono::seconds kStartingFor{10};
 // A read not back by then is given up; the JVM's values are left out until it is.
 constexpr std::chrono::seconds kGiveUpAfter{2};
@@ -54,19 +55,8 @@ void Registry::found(FoundJvm found) {
     jvm.container = containers_.acquire(found.cgroup);
     jvm.target = make_target(found, jvm.container);
   }
-  jvm.reading_since.reset();
   jvm.reader_number = ++readers_;
-  if (auto* refusal = std::get_if<Refusal>(&found.data)) {
-    jvm.tier = Tier::kNone;
-    jvm.reader.reset();
-    // Between mapping libjvm and making its data, a JVM looks as if it kept none.
-    const bool young = refusal->failure == Failure::kPerfDataOff && now() - jvm.found_at < kStartingFor;
-    if (young) refusal->failure = Failure::kStarting;
-    refuse(found.key, jvm, std::move(*refusal));
-    return;
-  }
-  jvm.reader = std::get<PerfReader>(std::move(found.data));
-  jvm.tier = jvm.reader->tier();
+  jvm.reader = PerfReader(std::move(found.process));
   read(found.key, jvm);
 }
 
@@ -112,9 +102,25 @@ void Registry::read_all() {
   }
 }
 
+/// Looks at the starting JVMs that are due at that time, or before.
+void Registry::schedule_starting(TimePoint due) {
+  if (due >= next_starting_) return;
+  next_starting_ = due;
+  starting_timer_.expires_at(due);
+  starting_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) read_starting();
+  });
+}
+
 void Registry::read_starting() {
+  next_starting_ = TimePoint::max();
   for (auto& [key, jvm] : jvms_) {
-    if (jvm.reader && jvm.refusal && jvm.refusal->failure == Failure::kStarting) read(key, jvm);
+    if (!jvm.reader || !jvm.refusal || jvm.refusal->failure != Failure::kStarting) continue;
+    if (jvm.look_again_at <= now()) {
+      read(key, jvm);
+    } else {
+      schedule_starting(jvm.look_again_at);
+    }
   }
 }
 
@@ -146,10 +152,17 @@ void Registry::done(const ProcessKey& key, uint64_t reader_number, PerfReader re
     return;
   }
   if (const JvmIdentity* identity = reader.identity()) jvm.identity = *identity;
-  jvm.reader = std::move(reader);
+  jvm.tier = reader.tier();
   if (auto* refusal = std::get_if<Refusal>(&reading)) {
+    // Between mapping libjvm and making its data, a JVM looks as if it kept none.
+    const bool young = now() - jvm.found_at < kStartingFor;
+    if (young && refusal->failure == Failure::kPerfDataOff) refusal->failure = Failure::kStarting;
+    // Data that were not found are looked for again by the scan.
+    if (jvm.tier != Tier::kNone || refusal->failure == Failure::kStarting) jvm.reader = std::move(reader);
     refuse(key, jvm, std::move(*refusal));
+    if (young && jvm.refusal->failure == Failure::kStarting) wait_for_start(jvm);
   } else {
+    jvm.reader = std::move(reader);
     take(key, jvm, std::get<PerfSample>(std::move(reading)));
   }
 }
@@ -181,17 +194,15 @@ void Registry::take(const ProcessKey& key, Jvm& jvm, PerfSample sample) {
 }
 
 void Registry::refuse(const ProcessKey& key, Jvm& jvm, Refusal refusal) {
-  if (refusal.failure == Failure::kStarting) {
-    if (now() - jvm.found_at < kStartingFor) {
-      starting_timer_.expires_after(kStartingInterval);
-      starting_timer_.async_wait([this](const boost::system::error_code& error) {
-        if (!error) read_starting();
-      });
-    }
-  } else if (!jvm.refusal || jvm.refusal->failure != refusal.failure) {
-    count(key.pid, refusal);
-  }
+  const bool is_new = !jvm.refusal || jvm.refusal->failure != refusal.failure;
+  if (is_new && refusal.failure != Failure::kStarting) count(key.pid, refusal);
   jvm.refusal = std::move(refusal);
+}
+
+void Registry::wait_for_start(Jvm& jvm) {
+  const TimePoint::duration age = now() - jvm.found_at;
+  jvm.look_again_at = now() + std::max<TimePoint::duration>(kLookAgain, age / kLookAgainAfterFraction);
+  schedule_starting(jvm.look_again_at);
 }
 
 }  // namespace manometer::jvm

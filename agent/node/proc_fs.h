@@ -2,6 +2,7 @@
 // Files below /proc/<pid>. Each reader is named after its file and has a parser beside it that opens nothing.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -53,10 +54,11 @@ Result<std::vector<CgroupLine>> parse_cgroup(std::string_view text);
 /// One process, held by its open /proc directory: after its end every read says gone, also when its pid is used again.
 class Process {
  public:
-  Process(pid_t pid, UniqueFd directory) : pid_(pid), directory_(std::move(directory)) {}
+  Process(pid_t pid, UniqueFd directory)
+      : pid_(pid), directory_(std::make_shared<const UniqueFd>(std::move(directory))) {}
 
   pid_t pid() const { return pid_; }
-  int directory() const { return directory_.get(); }
+  int directory() const { return directory_->get(); }
 
   // nullopt: the process is gone.
   Result<std::optional<ProcStat>> stat() const;
@@ -68,7 +70,7 @@ class Process {
 
  private:
   pid_t pid_;
-  UniqueFd directory_;
+  std::shared_ptr<const UniqueFd> directory_;
 };
 
 class ProcFs {

@@ -45,9 +45,7 @@ std::string look(const FakeNode& node, pid_t pid) {
   if (std::holds_alternative<jvm::Gone>(inspection)) return "gone";
   if (std::holds_alternative<jvm::NotJvm>(inspection)) return "not a JVM";
   if (const auto* refusal = std::get_if<jvm::Refusal>(&inspection)) return describe(*refusal);
-  auto& data = std::get<jvm::FoundJvm>(inspection).data;
-  if (const auto* refusal = std::get_if<jvm::Refusal>(&data)) return describe(*refusal);
-  return describe(std::get<jvm::PerfReader>(data).read());
+  return describe(jvm::PerfReader(std::get<jvm::FoundJvm>(inspection).process).read());
 }
 
 std::string look_without_rights(const FakeNode& node, pid_t pid) {

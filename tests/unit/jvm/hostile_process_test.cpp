@@ -162,8 +162,8 @@ TEST_P(BrokenData, IsMalformedFromTheFirstRead) {
 /// Once the layout is known, the entries are not parsed again as long as there are as many: of what breaks then, only
 /// what is wrong with the header or the size is seen, and values are read where they were.
 TEST_P(BrokenData, IsNotReadFurtherThanItWasResolved) {
-  auto inspection = inspect(*node::ProcFs::open(node_.proc()), kPid);
-  auto reader = std::get<PerfReader>(std::move(std::get<FoundJvm>(inspection).data));
+  const auto inspection = inspect(*node::ProcFs::open(node_.proc()), kPid);
+  PerfReader reader(std::get<FoundJvm>(inspection).process);
   ASSERT_EQ(describe(reader.read()), "threads 7");
   overwrite(GetParam().region);
   const auto header = parse_perf_header(GetParam().region);

@@ -200,8 +200,8 @@ class PerfReaderTest : public PerfRegionTest {
   PerfReaderTest() : reader_(open()) { EXPECT_EQ(describe(reader_.read()), "threads 7"); }
 
   PerfReader open() const {
-    auto inspection = inspect(*node::ProcFs::open(node_.proc()), kPid);
-    return std::get<PerfReader>(std::move(std::get<FoundJvm>(inspection).data));
+    const auto inspection = inspect(*node::ProcFs::open(node_.proc()), kPid);
+    return PerfReader(std::get<FoundJvm>(inspection).process);
   }
 
   PerfReader reader_;

@@ -94,10 +94,10 @@ TEST_F(ElfSymbolsTest, FindsWhatTheLoaderFindsInARealLibrary) {
 
 TEST_F(VmStructsTest, LeadToTheData) {
   EXPECT_EQ(look(), "threads 7");
-  auto inspection = inspect(*node::ProcFs::open(node_.proc()), kPid);
-  auto reader = std::get<PerfReader>(std::move(std::get<FoundJvm>(inspection).data));
-  EXPECT_EQ(reader.tier(), Tier::kMemory);
+  const auto inspection = inspect(*node::ProcFs::open(node_.proc()), kPid);
+  PerfReader reader(std::get<FoundJvm>(inspection).process);
   EXPECT_EQ(test::describe(reader.read()), "threads 7");
+  EXPECT_EQ(reader.tier(), Tier::kMemory);
   mapped_.write(kRegionAt, test::perf_data()
                                .add_long("sun.os.hrt.frequency", 1'000'000'000)
                                .add_long("java.threads.live", 8)
