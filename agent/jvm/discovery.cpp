@@ -7,12 +7,6 @@
 namespace manometer::jvm {
 namespace {
 
-// A JVM maps libjvm some milliseconds after its exec, or minutes later if a launcher does other things first: look
-// often at first and ever more rarely, then leave it to the scan.
-constexpr std::chrono::milliseconds kFirstLook{20};
-constexpr int kLookAgainAfterFraction = 5;  // of the time since exec
-constexpr std::chrono::seconds kLookFor{10};
-
 constexpr uint64_t kNoScan = std::numeric_limits<uint64_t>::max();
 
 TimePoint now() {
@@ -24,7 +18,7 @@ TimePoint now() {
 Discovery::Discovery(boost::asio::io_context& loop, BlockingPool& pool, const node::ProcFs& proc, Registry& registry,
                      LogOnce& log, std::chrono::milliseconds scan_interval)
     : scan_timer_(loop),
-      look_timer_(loop),
+      look_timer_(loop, [this] { look_at_due(); }),
       pool_(pool),
       proc_(proc),
       registry_(registry),
@@ -43,8 +37,8 @@ void Discovery::start() {
 
 void Discovery::on_exec(pid_t pid) {
   registry_.gone(pid);
-  candidates_[pid] = {now(), now() + kFirstLook};
-  schedule(now() + kFirstLook);
+  candidates_[pid] = {now(), now()};
+  look_again(pid);
 }
 
 void Discovery::on_exit(const ProcessKey& key) {
@@ -81,31 +75,18 @@ void Discovery::end_scan() {
   denied_ = std::exchange(denied_in_scan_, 0);
 }
 
-/// Looks at the candidates that are due at that time, or before.
-void Discovery::schedule(TimePoint due) {
-  if (due >= next_look_) return;
-  next_look_ = due;
-  look_timer_.expires_at(due);
-  look_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) look_at_due();
-  });
-}
-
 void Discovery::look_at_due() {
-  next_look_ = TimePoint::max();
   const TimePoint start = now();
   std::vector<pid_t> due;
-  TimePoint next = TimePoint::max();
   for (const auto& [pid, candidate] : candidates_) {
     if (inspecting_.contains(pid)) continue;
     if (candidate.due <= start) {
       due.push_back(pid);
     } else {
-      next = std::min(next, candidate.due);
+      look_timer_.schedule(candidate.due);
     }
   }
   for (const pid_t pid : due) look_at(pid);
-  schedule(next);
 }
 
 void Discovery::look_at(pid_t pid) {
@@ -132,14 +113,11 @@ std::optional<bool> Discovery::may_be_jvm(pid_t pid) const {
 void Discovery::look_again(pid_t pid) {
   const auto found = candidates_.find(pid);
   if (found == candidates_.end()) return;
-  Candidate& candidate = found->second;
-  const auto elapsed = now() - candidate.since;
-  if (elapsed > kLookFor) {
-    candidates_.erase(found);
-    return;
+  if (const auto due = look_timer_.again(found->second.since)) {
+    found->second.due = *due;
+  } else {
+    candidates_.erase(found);  // left to the scan
   }
-  candidate.due = now() + std::max<TimePoint::duration>(kFirstLook, elapsed / kLookAgainAfterFraction);
-  schedule(candidate.due);
 }
 
 /// scan: the number of the one that asks, or kNoScan.

@@ -11,6 +11,7 @@
 #include "agent/base/log.h"
 #include "agent/base/types.h"
 #include "agent/jvm/inspect.h"
+#include "agent/jvm/look_timer.h"
 #include "agent/jvm/registry.h"
 #include "agent/node/proc_fs.h"
 
@@ -45,7 +46,6 @@ class Discovery {
   void scan();
   void inspected_for(uint64_t scan);
   void end_scan();
-  void schedule(TimePoint due);
   void look_at_due();
   void look_at(pid_t pid);
   void inspect(pid_t pid, uint64_t scan);
@@ -54,7 +54,7 @@ class Discovery {
   std::optional<bool> may_be_jvm(pid_t pid) const;
 
   boost::asio::steady_timer scan_timer_;
-  boost::asio::steady_timer look_timer_;
+  LookTimer look_timer_;
   BlockingPool& pool_;
   const node::ProcFs& proc_;
   Registry& registry_;
@@ -62,10 +62,9 @@ class Discovery {
   std::chrono::milliseconds scan_interval_;
   std::map<pid_t, Candidate> candidates_;
   std::set<pid_t> inspecting_;  // one look at a time: each could hang
-  TimePoint next_look_ = TimePoint::max();
-  uint64_t scan_ = 0;     // number of the last scan
-  size_t in_scan_ = 0;    // inspections it waits for
-  bool scanned_ = false;  // a scan has ended
+  uint64_t scan_ = 0;           // number of the last scan
+  size_t in_scan_ = 0;          // inspections it waits for
+  bool scanned_ = false;        // a scan has ended
   size_t denied_ = 0;
   size_t denied_in_scan_ = 0;
 };

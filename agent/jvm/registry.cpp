@@ -8,10 +8,6 @@
 namespace manometer::jvm {
 namespace {
 
-// A new JVM is looked at often at first and ever more rarely, for this long, until its data are complete.
-constexpr std::chrono::milliseconds kLookAgain{20};
-constexpr int kLookAgainAfterFraction = 5;  // of the time since it was found
-constexpr std::chrono::seconds kStartingFor{10};
 // A read not back by then is given up; the JVM's values are left out until it is.
 constexpr std::chrono::seconds kGiveUpAfter{2};
 
@@ -23,7 +19,12 @@ TimePoint now() {
 
 Registry::Registry(boost::asio::io_context& loop, BlockingPool& pool, container::Index& containers, LogOnce& log,
                    Options options)
-    : sample_timer_(loop), starting_timer_(loop), pool_(pool), containers_(containers), log_(log), options_(options) {}
+    : sample_timer_(loop),
+      starting_timer_(loop, [this] { read_starting(); }),
+      pool_(pool),
+      containers_(containers),
+      log_(log),
+      options_(options) {}
 
 void Registry::start() {
   sample_timer_.expires_after(options_.sample_interval);
@@ -102,24 +103,13 @@ void Registry::read_all() {
   }
 }
 
-/// Looks at the starting JVMs that are due at that time, or before.
-void Registry::schedule_starting(TimePoint due) {
-  if (due >= next_starting_) return;
-  next_starting_ = due;
-  starting_timer_.expires_at(due);
-  starting_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) read_starting();
-  });
-}
-
 void Registry::read_starting() {
-  next_starting_ = TimePoint::max();
   for (auto& [key, jvm] : jvms_) {
-    if (!jvm.reader || !jvm.refusal || jvm.refusal->failure != Failure::kStarting) continue;
-    if (jvm.look_again_at <= now()) {
+    if (!jvm.reader || !jvm.look_again_at) continue;
+    if (*jvm.look_again_at <= now()) {
       read(key, jvm);
     } else {
-      schedule_starting(jvm.look_again_at);
+      starting_timer_.schedule(*jvm.look_again_at);
     }
   }
 }
@@ -153,14 +143,15 @@ void Registry::done(const ProcessKey& key, uint64_t reader_number, PerfReader re
   }
   if (const JvmIdentity* identity = reader.identity()) jvm.identity = *identity;
   jvm.tier = reader.tier();
+  jvm.look_again_at.reset();
   if (auto* refusal = std::get_if<Refusal>(&reading)) {
     // Between mapping libjvm and making its data, a JVM looks as if it kept none.
-    const bool young = now() - jvm.found_at < kStartingFor;
-    if (young && refusal->failure == Failure::kPerfDataOff) refusal->failure = Failure::kStarting;
-    // Data that were not found are looked for again by the scan.
-    if (jvm.tier != Tier::kNone || refusal->failure == Failure::kStarting) jvm.reader = std::move(reader);
+    const bool may_start = refusal->failure == Failure::kStarting || refusal->failure == Failure::kPerfDataOff;
+    if (may_start) jvm.look_again_at = starting_timer_.again(jvm.found_at);
+    if (jvm.look_again_at) refusal->failure = Failure::kStarting;
+    // Data that were not found are left to the scan.
+    if (jvm.look_again_at || jvm.tier != Tier::kNone) jvm.reader = std::move(reader);
     refuse(key, jvm, std::move(*refusal));
-    if (young && jvm.refusal->failure == Failure::kStarting) wait_for_start(jvm);
   } else {
     jvm.reader = std::move(reader);
     take(key, jvm, std::get<PerfSample>(std::move(reading)));
@@ -197,12 +188,6 @@ void Registry::refuse(const ProcessKey& key, Jvm& jvm, Refusal refusal) {
   const bool is_new = !jvm.refusal || jvm.refusal->failure != refusal.failure;
   if (is_new && refusal.failure != Failure::kStarting) count(key.pid, refusal);
   jvm.refusal = std::move(refusal);
-}
-
-void Registry::wait_for_start(Jvm& jvm) {
-  const TimePoint::duration age = now() - jvm.found_at;
-  jvm.look_again_at = now() + std::max<TimePoint::duration>(kLookAgain, age / kLookAgainAfterFraction);
-  schedule_starting(jvm.look_again_at);
 }
 
 }  // namespace manometer::jvm

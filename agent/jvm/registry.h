@@ -15,6 +15,7 @@
 #include "agent/jvm/gc_totals.h"
 #include "agent/jvm/inspect.h"
 #include "agent/jvm/live_set.h"
+#include "agent/jvm/look_timer.h"
 #include "agent/jvm/perf_reader.h"
 
 namespace manometer::jvm {
@@ -32,7 +33,7 @@ struct Jvm {
   LiveSet live;
 
   TimePoint found_at;
-  TimePoint look_again_at;  // while it starts
+  std::optional<TimePoint> look_again_at;  // while it starts
   /// Away while it is read on the blocking pool, or if the JVM has no data to read.
   std::optional<PerfReader> reader;
   std::optional<TimePoint> reading_since;
@@ -81,18 +82,15 @@ class Registry {
   std::map<ProcessKey, Jvm>::const_iterator find(pid_t pid) const;
   container::Target make_target(const FoundJvm& jvm, const std::string& container) const;
   void read_all();
-  void schedule_starting(TimePoint due);
   void read_starting();
   void read(const ProcessKey& key, Jvm& jvm);
   void done(const ProcessKey& key, uint64_t reader_number, PerfReader reader, PerfReader::Reading reading);
   void lose(const ProcessKey& key, Jvm& jvm);
   void take(const ProcessKey& key, Jvm& jvm, PerfSample sample);
   void refuse(const ProcessKey& key, Jvm& jvm, Refusal refusal);
-  void wait_for_start(Jvm& jvm);
 
   boost::asio::steady_timer sample_timer_;
-  boost::asio::steady_timer starting_timer_;
-  TimePoint next_starting_ = TimePoint::max();
+  LookTimer starting_timer_;
   BlockingPool& pool_;
   container::Index& containers_;
   LogOnce& log_;
