@@ -5,6 +5,8 @@
 #include <elf.h>
 #include <stdexcept>
 
+#include <fmt/format.h>
+
 namespace manometer::test {
 namespace {
 
@@ -43,6 +45,10 @@ std::span<const std::byte> bytes_of(const std::vector<T>& values) {
 }
 
 }  // namespace
+
+std::string FakeLibjvm::maps() {
+  return fmt::format("{:x}-{:x} r--p 00000000 08:01 77 /usr/lib/libjvm.so\n", kBase, kBase + 0x10000);
+}
 
 FakeLibjvm::FakeLibjvm(Hash hash, bool with_vm_structs) : image_(kHeaders) {
   add_variable("JNI_CreateJavaVM", 0);

@@ -16,7 +16,11 @@ class FakeLibjvm {
  public:
   enum class Hash { kGnu, kSysv };
 
-  static constexpr uint64_t kBase = 0x10000000;
+  /// Nothing is mapped for many gigabytes after it, not even by AddressSanitizer.
+  static constexpr uint64_t kBase = 0x2000'0000'0000;
+
+  /// Its line of /proc/PID/maps.
+  static std::string maps();
 
   explicit FakeLibjvm(Hash hash = Hash::kGnu, bool with_vm_structs = true);
 

@@ -31,7 +31,6 @@ constexpr size_t kRegionAt = kImageRoom;  // the performance data follow the lib
 constexpr size_t kRegionRoom = 32768;
 constexpr uint64_t kRegion = FakeLibjvm::kBase + kRegionAt;
 constexpr uint64_t kNotMapped = FakeLibjvm::kBase + kImageRoom + kRegionRoom;
-constexpr const char* kMaps = "10000000-10010000 r--p 00000000 08:01 77 /usr/lib/libjvm.so\n";
 
 node::ProcessMemory own_memory() {
   const auto process = node::ProcFs::open("/proc")->process(::getpid());
@@ -46,7 +45,7 @@ class VmStructsTest : public testing::Test {
         test::perf_data().add_long("sun.os.hrt.frequency", 1'000'000'000).add_long("java.threads.live", 7).build();
     mapped_.write(kRegionAt, region);
     node_.add_jvm({.pid = kPid}, {});
-    node_.write("proc/42/maps", kMaps);
+    node_.write("proc/42/maps", FakeLibjvm::maps());
     std::filesystem::remove(node_.process(kPid) / "mem");
     std::filesystem::create_symlink("/proc/self/mem", node_.process(kPid) / "mem");
   }

@@ -132,6 +132,7 @@ TEST_F(WatchTest, DataThatVanishWheneverTheyAreFoundCostNothing) {
   test::MappedMemory memory(FakeLibjvm::kBase, 1U << 16U);
   memory.write(0, FakeLibjvm().set_perf_memory(FakeLibjvm::kBase + (1U << 20U), 32768).image());
   node_.add_jvm({.pid = kPid}, {});
+  node_.write("proc/42/maps", FakeLibjvm::maps());
   fs::remove(node_.process(kPid) / "mem");
   fs::create_symlink("/proc/self/mem", node_.process(kPid) / "mem");
   test::FileWatch maps(node_.process(kPid) / "maps");
