@@ -58,6 +58,8 @@ bool eventually(const std::function<bool()>& condition, std::chrono::millisecond
 }
 
 Child::Child(const std::vector<std::string>& command, const std::vector<std::string>& environment) {
+  // A child that ended shall fail the test that writes to it, not end it.
+  ::signal(SIGPIPE, SIG_IGN);
   Pipe in = make_pipe();
   Pipe out = make_pipe();
   Pipe err = make_pipe();
@@ -66,11 +68,19 @@ Child::Child(const std::vector<std::string>& command, const std::vector<std::str
   posix_spawn_file_actions_adddup2(&actions, in.read.get(), STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, out.write.get(), STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, err.write.get(), STDERR_FILENO);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  sigset_t as_usual;
+  sigemptyset(&as_usual);
+  sigaddset(&as_usual, SIGPIPE);
+  posix_spawnattr_setsigdefault(&attributes, &as_usual);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
   std::vector<std::string> arguments = command;
   std::vector<std::string> variables = with_ours(environment);
-  const int code = ::posix_spawnp(&pid_, command.at(0).c_str(), &actions, nullptr, pointers(arguments).data(),
+  const int code = ::posix_spawnp(&pid_, command.at(0).c_str(), &actions, &attributes, pointers(arguments).data(),
                                   pointers(variables).data());
   posix_spawn_file_actions_destroy(&actions);
+  posix_spawnattr_destroy(&attributes);
   if (code != 0) throw std::system_error(code, std::generic_category(), "start " + command.at(0));
   stdin_ = std::move(in.write);
   stdout_.fd = std::move(out.read);
