@@ -1,6 +1,10 @@
 #include "agent/base/blocking_pool.h"
 
 #include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include <spdlog/spdlog.h>
 
 namespace manometer {
 namespace {
@@ -20,8 +24,9 @@ bool BlockingPool::Worker::is_stuck() const {
   return since != 0 && now() - since > std::chrono::steady_clock::duration(kStuckAfter).count();
 }
 
-BlockingPool::Busy::Busy() {
+BlockingPool::Busy::Busy(std::atomic<uint64_t>& taken) {
   current_worker->busy_since = now();
+  ++taken;
 }
 BlockingPool::Busy::~Busy() {
   current_worker->busy_since = 0;
@@ -40,11 +45,18 @@ BlockingPool::~BlockingPool() {
 }
 
 void BlockingPool::add_worker() {
-  Worker& worker = *workers_.emplace_back(std::make_unique<Worker>());
-  worker.thread = std::thread([this, &worker] {
-    current_worker = &worker;
-    jobs_.run();
-  });
+  auto worker = std::make_unique<Worker>();
+  try {
+    worker->thread = std::thread([this, &worker = *worker] {
+      current_worker = &worker;
+      jobs_.run();
+      worker.ended = true;
+    });
+    workers_.push_back(std::move(worker));
+  } catch (const std::system_error& error) {
+    // Tried again as long as jobs wait.
+    if (!std::exchange(refused_, true)) spdlog::warn("no thread for reads that may hang: {} (said once)", error.what());
+  }
 }
 
 size_t BlockingPool::stuck() const {
@@ -58,9 +70,11 @@ void BlockingPool::watch() {
   timer_.async_wait([this](const boost::system::error_code& error) {
     watching_ = false;
     if (error) return;
-    const size_t stuck_now = stuck();
+    for (; forgotten_ < taken_; ++forgotten_) waiting_since_.pop_front();
+    const bool one_waits =
+        !waiting_since_.empty() && std::chrono::steady_clock::now() - waiting_since_.front() > kStuckAfter;
     // Doubling, because one file system often hangs for many.
-    size_t missing = stuck_now < workers_.size() ? 0 : std::min(outstanding_ - stuck_now, workers_.size());
+    size_t missing = one_waits ? std::clamp(workers_.size(), size_t{1}, waiting_since_.size()) : 0;
     for (; missing > 0 && workers_.size() < kMaxThreads; --missing) add_worker();
     if (outstanding_ > 0) watch();
   });
@@ -69,9 +83,8 @@ void BlockingPool::watch() {
 bool BlockingPool::stop() {
   timer_.cancel();
   jobs_.stop();
-  const auto is_busy = [](const auto& worker) { return worker->busy_since != 0; };
   const auto deadline = std::chrono::steady_clock::now() + kStuckAfter;
-  while (std::ranges::any_of(workers_, is_busy)) {
+  while (!std::ranges::all_of(workers_, [](const auto& worker) { return worker->ended.load(); })) {
     if (std::chrono::steady_clock::now() > deadline) return false;
     std::this_thread::sleep_for(kPollInterval);
   }

@@ -1,9 +1,10 @@
 #pragma once
 // Reads that can hang (a file system below a container's root that stopped answering) run on threads of their own. One
-// is enough until it hangs; then another takes over, and the loop never waits.
+// is enough until jobs have to wait for it; then others join it, and the loop never waits.
 
 #include <atomic>
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -13,11 +14,14 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "agent/base/types.h"
+
 namespace manometer {
 
 class BlockingPool {
  public:
-  /// A job that runs this long counts as stuck; a local read takes microseconds.
+  /// A job that runs this long counts as stuck, and one that waits this long gets another thread; a local read takes
+  /// microseconds.
   static constexpr std::chrono::milliseconds kStuckAfter{200};
   /// Threads at most: one for each JVM of a full node, should the file system of all of them hang.
   static constexpr size_t kMaxThreads = 256;
@@ -33,8 +37,9 @@ class BlockingPool {
   template <typename Work, typename Done>
   void run(Work work, Done done) {
     ++outstanding_;
+    waiting_since_.push_back(std::chrono::steady_clock::now());
     boost::asio::post(jobs_, [this, work = std::move(work), done = std::move(done)]() mutable {
-      const Busy busy;
+      const Busy busy(taken_);
       boost::asio::post(loop_, [this, result = work(), done = std::move(done)]() mutable {
         --outstanding_;
         done(std::move(result));
@@ -54,12 +59,13 @@ class BlockingPool {
   struct Worker {
     std::thread thread;
     std::atomic<std::chrono::steady_clock::rep> busy_since{0};  // 0: idle
+    std::atomic<bool> ended{false};
     bool is_stuck() const;
   };
 
   /// Marks the worker that runs the job, for as long as it runs.
   struct Busy {
-    Busy();
+    explicit Busy(std::atomic<uint64_t>& taken);
     ~Busy();
     Busy(const Busy&) = delete;
     Busy& operator=(const Busy&) = delete;
@@ -76,6 +82,10 @@ class BlockingPool {
   boost::asio::steady_timer timer_;
   std::vector<std::unique_ptr<Worker>> workers_;
   size_t outstanding_ = 0;
+  std::deque<TimePoint> waiting_since_;  // of the jobs that were queued, without the first `forgotten_`
+  uint64_t forgotten_ = 0;
+  std::atomic<uint64_t> taken_{0};  // jobs that no longer wait
+  bool refused_ = false;            // the kernel gave us no thread
   bool watching_ = false;
 };
 

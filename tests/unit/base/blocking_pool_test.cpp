@@ -2,6 +2,7 @@
 
 #include <future>
 #include <memory>
+#include <set>
 
 #include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
@@ -68,6 +69,28 @@ TEST(BlockingPool, JobsThatHangDoNotHoldUpTheOthers) {
   release.set_value();
   EXPECT_TRUE(run_until(loop, [&] { return returned == kHanging; }));
   EXPECT_EQ(pool.stuck(), 0U);
+  EXPECT_TRUE(pool.stop());
+}
+
+TEST(BlockingPool, JobsThatWaitForSlowOnesGetMoreThreads) {
+  boost::asio::io_context loop;
+  BlockingPool pool(loop);
+  constexpr size_t kJobs = 20;
+  size_t done = 0;
+  std::set<std::thread::id> threads;
+  for (size_t i = 0; i < kJobs; ++i) {
+    pool.run(
+        [] {
+          std::this_thread::sleep_for(BlockingPool::kStuckAfter / 2);  // none of them counts as stuck
+          return std::this_thread::get_id();
+        },
+        [&](std::thread::id id) {
+          ++done;
+          threads.insert(id);
+        });
+  }
+  EXPECT_TRUE(run_until(loop, [&] { return done == kJobs; }));
+  EXPECT_GT(threads.size(), 1U);
   EXPECT_TRUE(pool.stop());
 }
 
