@@ -17,9 +17,10 @@ namespace {
 
 using node::Mapping;
 
-/// HotSpot maps <tmp>/hsperfdata_<user>/<pid>, shared; a deleted one says so after its name.
+/// HotSpot maps <tmp>/hsperfdata_<user>/<pid>, shared; a deleted one says so after its name. One that watches others,
+/// as jps does, maps theirs as well, but only to read.
 bool is_perf_data(const Mapping& mapping) {
-  return mapping.shared && mapping.offset == 0 && mapping.inode != 0 &&
+  return mapping.shared && mapping.writable && mapping.offset == 0 && mapping.inode != 0 &&
          mapping.path.find("/hsperfdata_") != std::string::npos;
 }
 

@@ -31,6 +31,7 @@ bool parse_mapping(std::string_view line, Mapping& mapping) {
   if (path != std::string_view::npos) mapping.path = line.substr(path);
   if (permissions.size() < 4) return false;
   mapping.readable = permissions[0] == 'r';
+  mapping.writable = permissions[1] == 'w';
   mapping.executable = permissions[2] == 'x';
   mapping.shared = permissions[3] == 's';
   return parse_range(range, mapping) && parse_number(offset, mapping.offset, 16) && parse_device(device, mapping) &&

@@ -31,6 +31,7 @@ struct Mapping {
   uint64_t end = 0;
   uint64_t offset = 0;
   bool readable = false;
+  bool writable = false;
   bool executable = false;
   bool shared = false;
   uint32_t device_major = 0;

@@ -8,8 +8,9 @@
 
 namespace manometer::node {
 
-/// Largest kernel file we read whole; /proc/<pid>/maps of a JVM with thousands of libraries is below 1 MiB.
-inline constexpr size_t kMaxFileBytes = 8U << 20U;
+/// Largest kernel file we read whole: /proc/<pid>/maps of a process with 400,000 mappings. Search engines and brokers
+/// map tens of thousands of files.
+inline constexpr size_t kMaxFileBytes = 64U << 20U;
 
 /// The whole file below the open directory, nullopt if it (or its process, or its cgroup) is gone, an Error for
 /// anything else (rights, too big). For files the kernel makes; container-owned files go through jvm/perf_region.

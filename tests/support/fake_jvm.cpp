@@ -11,8 +11,8 @@ namespace {
 
 bool map(const char* path, int flags) {
   constexpr size_t kBytes = 4096;
-  const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
-  const bool mapped = fd >= 0 && ::mmap(nullptr, kBytes, PROT_READ, flags, fd, 0) != MAP_FAILED;
+  const int fd = ::open(path, O_RDWR | O_CLOEXEC);
+  const bool mapped = fd >= 0 && ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, flags, fd, 0) != MAP_FAILED;
   ::close(fd);
   return mapped;
 }

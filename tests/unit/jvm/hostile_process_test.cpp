@@ -91,7 +91,7 @@ std::vector<Garbage> garbage() {
        "unsafe: maps: malformed line"},
       {"MapsNegativeInode", "maps", "1000-2000 r--p 0 08:01 -1 /libjvm.so\n", "unsafe: maps: malformed line"},
       {"MapsBrokenAfterLibjvm", "maps", libjvm + "x\n", "unsafe: maps: malformed line 'x'"},
-      {"MapsEndless", "maps", too_much, "unsafe: read maps: larger than 8388608 bytes"},
+      {"MapsEndless", "maps", too_much, "unsafe: read maps: larger than 67108864 bytes"},
   };
 }
 

@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <filesystem>
+#include <fstream>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -68,6 +69,15 @@ TEST_F(PerfRegionTest, IsReadByMappingAndByPath) {
   EXPECT_TRUE(watch.was_touched());
   EXPECT_EQ(by_path(node_), "threads 7");
   EXPECT_TRUE(watch.was_touched());
+}
+
+/// jps and the like map the data of the JVMs they show, often below their own.
+TEST_F(PerfRegionTest, DataThatAJvmMapsToReadAreNotItsOwn) {
+  std::ifstream file(node_.process(kPid) / "maps");
+  const std::string own(std::istreambuf_iterator<char>(file), {});
+  node_.write("proc/42/maps", "10500000-10508000 r--s 00000000 08:01 4711 /tmp/hsperfdata_app/4711\n" + own);
+  EXPECT_EQ(by_mapping(node_), "threads 7");
+  EXPECT_EQ(by_path(node_), "threads 7");
 }
 
 TEST_F(PerfRegionTest, ByMappingItIsReadWhateverBecameOfThePath) {

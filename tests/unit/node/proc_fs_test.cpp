@@ -37,12 +37,14 @@ TEST(ParseMaps, ReadsPathsWithBlanksAndNone) {
   EXPECT_EQ(first.end, 0x7f0000008000U);
   EXPECT_EQ(first.offset, 0x1000U);
   EXPECT_TRUE(first.shared);
+  EXPECT_TRUE(first.writable);
   EXPECT_FALSE(first.executable);
   EXPECT_EQ(first.device_major, 0xfdU);
   EXPECT_EQ(first.device_minor, 0x0aU);
   EXPECT_EQ(first.inode, 42U);
   EXPECT_EQ(first.path, "/tmp/hsperfdata_a b/1 (deleted)");
   EXPECT_TRUE((*maps)[1].path.empty());
+  EXPECT_FALSE((*maps)[1].writable);
   EXPECT_TRUE((*maps)[1].executable);
 }
 
