@@ -2,6 +2,7 @@
 
 #include <array>
 #include <csignal>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <boost/asio/buffer.hpp>
@@ -29,6 +30,15 @@ Result<void> check_rights(Variant variant) {
   return Error(
       "the node variant looks into other users' processes, which needs root or CAP_SYS_PTRACE: run it with sudo, or "
       "with --variant sidecar to watch only your own JVMs (`manometer check` tells more)");
+}
+
+/// Each JVM keeps a descriptor or two open, and the usual soft limit is 1,024.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    spdlog::warn("the limit of open files stays as it is: {}", Error::from_errno("raise it").message());
 }
 
 }  // namespace
@@ -63,6 +73,7 @@ App::~App() = default;
 Result<std::unique_ptr<App>> App::make(const RunConfig& config) {
   const auto allowed = check_rights(config.variant);
   if (!allowed) return allowed.error();
+  raise_descriptor_limit();
   auto parts = std::make_unique<Parts>(config);
   auto watch = jvm::Watch::open(parts->loop, {config.host, config.sample_interval, config.scan_interval});
   if (!watch) return std::move(watch).error();

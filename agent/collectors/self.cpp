@@ -32,8 +32,9 @@ constexpr Metric kBlocked{"manometer_blocked_reads", "Reads that hang now, on a 
                           kGauge};
 constexpr Metric kProbe{"manometer_probe_attached", "1 if the probe works, 0 if the agent does without.", kGauge,
                         "probe"};
-constexpr Metric kLost{"manometer_events_lost_total", "Events from the kernel that were lost, by what lost them.",
-                       kCounter, "reason"};
+constexpr Metric kLost{"manometer_events_lost_total",
+                       "Events from the kernel that were lost and left to the next scan, by what lost them.", kCounter,
+                       "reason"};
 constexpr Metric kRunSeconds{"manometer_bpf_run_seconds_total",
                              "Time in a BPF program; while kernel.bpf_stats_enabled is 1.", kCounter, "program"};
 constexpr Metric kRuns{"manometer_bpf_runs_total", "Runs of a BPF program; while kernel.bpf_stats_enabled is 1.",
@@ -88,7 +89,9 @@ void Self::add_probes(metrics::Batch& batch) const {
   for (const probes::Status& probe : sources_.probes.status()) {
     batch.add(kProbe, {}, {{"probe", std::string(probe.name)}}, probe.attached ? 1 : 0);
   }
-  for (const auto& [reason, count] : sources_.probes.lost()) {
+  auto lost = sources_.probes.lost();
+  lost["process_storm"] = sources_.discovery.left_to_scan();
+  for (const auto& [reason, count] : lost) {
     batch.add(kLost, {}, {{"reason", std::string(reason)}}, static_cast<double>(count));
   }
   for (const bpf::ProgramStats& stats : sources_.probes.program_stats()) {

@@ -7,6 +7,9 @@
 namespace manometer::jvm {
 namespace {
 
+// Each is looked at some thirty times, on the loop: more of them would keep it from its other work.
+constexpr size_t kMaxCandidates = 1000;
+
 constexpr uint64_t kNoScan = std::numeric_limits<uint64_t>::max();
 
 TimePoint now() {
@@ -37,6 +40,10 @@ void Discovery::start() {
 
 void Discovery::on_exec(pid_t pid) {
   registry_.gone(pid);
+  if (candidates_.size() >= kMaxCandidates && !candidates_.contains(pid)) {
+    ++left_to_scan_;
+    return;
+  }
   candidates_[pid] = {now(), now()};
   look_again(pid);
 }
@@ -57,6 +64,7 @@ void Discovery::scan() {
   if (in_scan_ > 0) end_scan();  // a process that hangs holds up no other
   ++scan_;
   in_scan_ = 1;  // the scan itself
+  drop_ended();
   for (const auto& [key, jvm] : registry_.jvms()) {
     if (!registry_.knows(key.pid)) inspect(key.pid, scan_);
   }
@@ -64,6 +72,19 @@ void Discovery::scan() {
     if (!registry_.has(pid) && !candidates_.contains(pid) && may_be_jvm(pid).value_or(false)) inspect(pid, scan_);
   }
   inspected_for(scan_);
+}
+
+/// Forgets JVMs that ended in a read that does not come back to say so.
+void Discovery::drop_ended() {
+  std::vector<ProcessKey> ended;
+  for (const auto& [key, jvm] : registry_.jvms()) {
+    if (!jvm.reading_since) continue;
+    const auto process = proc_.process(key.pid);
+    if (!process) continue;
+    const auto stat = *process ? (*process)->stat() : std::optional<node::ProcStat>();
+    if (stat && (!*stat || (*stat)->start_ticks != key.start_ticks || (*stat)->is_dead())) ended.push_back(key);
+  }
+  for (const ProcessKey& key : ended) registry_.gone(key);
 }
 
 void Discovery::inspected_for(uint64_t scan) {

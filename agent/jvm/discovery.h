@@ -35,6 +35,8 @@ class Discovery {
   bool scanned() const { return scanned_; }
   /// Processes we may not look into, found by the last scan.
   size_t denied() const { return denied_; }
+  /// Starts of processes left to the scan, because too many came at once.
+  uint64_t left_to_scan() const { return left_to_scan_; }
 
  private:
   /// A process to look at again.
@@ -44,6 +46,7 @@ class Discovery {
   };
 
   void scan();
+  void drop_ended();
   void inspected_for(uint64_t scan);
   void end_scan();
   void look_at_due();
@@ -67,6 +70,7 @@ class Discovery {
   bool scanned_ = false;        // a scan has ended
   size_t denied_ = 0;
   size_t denied_in_scan_ = 0;
+  uint64_t left_to_scan_ = 0;
 };
 
 }  // namespace manometer::jvm

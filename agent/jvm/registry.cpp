@@ -163,12 +163,13 @@ void Registry::lose(const ProcessKey& key, Jvm& jvm) {
   if (std::exchange(jvm.lost, true)) {
     refuse(key, jvm, {Failure::kUnsafe, "its performance data are lost as soon as they are found"});
   } else {
+    jvm.refusal = Refusal{Failure::kStarting, "its performance data went away"};
     on_lost(key.pid);
   }
 }
 
 void Registry::take(const ProcessKey& key, Jvm& jvm, PerfSample sample) {
-  if (jvm.refusal || !jvm.sample) {
+  if (!jvm.sample) {
     spdlog::info("JVM {}: {} {} with {}, read by {}", key.pid, jvm.identity->vm, jvm.identity->version,
                  jvm.identity->collector, to_string(jvm.tier));
   }

@@ -33,8 +33,8 @@ Watch::Watch(boost::asio::io_context& loop, const Options& options, node::ProcFs
     : pool_(loop),
       proc_(std::move(proc)),
       mount_(std::move(mount)),
-      containers_(mount_, log_),
-      registry_(loop, pool_, containers_, log_, {options.sample_interval, ticks_since_boot()}),
+      containers_(mount_, process_log_),
+      registry_(loop, pool_, containers_, process_log_, {options.sample_interval, ticks_since_boot()}),
       discovery_(loop, pool_, proc_, registry_, log_, options.scan_interval) {}
 
 void Watch::start() {

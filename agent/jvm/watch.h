@@ -30,7 +30,7 @@ class Watch {
 
   void start();
   /// True once all there was at the start has been looked at and read, or refused.
-  bool ready() const { return discovery_.scanned() && registry_.all_read(); }
+  bool ready() { return ready_ = ready_ || (discovery_.scanned() && registry_.all_read()); }
   /// Ends the blocking pool; see BlockingPool::stop.
   bool stop() { return pool_.stop(); }
 
@@ -47,12 +47,14 @@ class Watch {
         std::optional<node::CgroupMount> mount);
 
   LogOnce log_;
+  LogOnce process_log_;  // of processes and cgroups, which must not use up what is meant for the rest
   BlockingPool pool_;
   node::ProcFs proc_;
   std::optional<node::CgroupMount> mount_;
   container::Index containers_;
   Registry registry_;
   Discovery discovery_;
+  bool ready_ = false;
 };
 
 /// Nanoseconds since boot in the unit of ProcessKey::start_ticks.

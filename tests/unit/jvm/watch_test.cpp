@@ -117,6 +117,18 @@ TEST_F(WatchTest, AnotherProcessWithTheSamePidIsAnotherJvm) {
   EXPECT_EQ(watch_->registry().jvms().begin()->first.start_ticks, 200U);
 }
 
+TEST_F(WatchTest, AStormOfStartsIsLeftToTheScan) {
+  start();
+  ASSERT_TRUE(run_until([&] { return watch_->ready(); }));
+  constexpr pid_t kFirst = 1000;
+  constexpr pid_t kStarts = 1500;
+  constexpr pid_t kLast = kFirst + kStarts - 1;
+  node_.add_jvm({.pid = kLast}, data(7));
+  for (pid_t pid = kFirst; pid <= kLast; ++pid) watch_->discovery().on_exec(pid);
+  EXPECT_EQ(watch_->discovery().left_to_scan(), 500U);
+  EXPECT_TRUE(run_until([&] { return threads_of(kLast) == 7U; }));
+}
+
 TEST_F(WatchTest, TwoJvmsInOneCgroupWithOneNamespacePidHaveTwoLabels) {
   node_.add_jvm({.pid = 50, .namespace_pid = 1}, data(5));
   node_.add_jvm({.pid = 60, .namespace_pid = 1}, data(6));
