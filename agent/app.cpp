@@ -35,10 +35,10 @@ Result<void> check_rights(Variant variant) {
 /// Each JVM keeps a descriptor or two open, and the usual soft limit is 1,024.
 void raise_descriptor_limit() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  bool done = ::getrlimit(RLIMIT_NOFILE, &limit) == 0;
   limit.rlim_cur = limit.rlim_max;
-  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
-    spdlog::warn("the limit of open files stays as it is: {}", Error::from_errno("raise it").message());
+  done = done && ::setrlimit(RLIMIT_NOFILE, &limit) == 0;
+  if (!done) spdlog::warn("the limit of open files stays as it is: {}", Error::from_errno("raise it").message());
 }
 
 }  // namespace

@@ -1,7 +1,10 @@
 // The agent as a person starts and stops it.
 
 #include <csignal>
+#include <fstream>
+#include <iterator>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -40,6 +43,14 @@ TEST(Cli, ComplaintsAreOneLineAndExitCode2) {
   EXPECT_THAT(complaint({"run", "--variant", "sidecar", "--listen", "127.0.0.1:99999"}), HasSubstr("0 to 65535"));
   EXPECT_THAT(complaint({"run"}, {"MANOMETER_SCAN_INTERVAL=soon"}), HasSubstr("--scan-interval"));
   EXPECT_THAT(complaint({"top", "--agent", "127.0.0.1:1"}), HasSubstr("no agent answers at 127.0.0.1:1"));
+}
+
+TEST(Cli, TheAgentTakesAllTheOpenFilesItMay) {
+  const test::FakeNode node;
+  test::Agent agent({"--variant", "sidecar", "--host-proc", node.proc()}, {}, {"prlimit", "--nofile=128:512"});
+  std::ifstream limits(fmt::format("/proc/{}/limits", agent.child().pid()));
+  const std::string text(std::istreambuf_iterator<char>(limits), {});
+  EXPECT_THAT(text, testing::ContainsRegex("Max open files +512 +512"));
 }
 
 TEST(Cli, ABusyPortIsNamed) {

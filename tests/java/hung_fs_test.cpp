@@ -2,11 +2,13 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <sys/mount.h>
 
 #include <gtest/gtest.h>
 
 #include "tests/java/odd.h"
+#include "tests/support/perf_data.h"
 #include "tests/support/skip.h"
 #include "tests/support/temp_dir.h"
 
@@ -81,6 +83,30 @@ TEST_F(HungFs, CostsOnlyTheValuesOfItsOwnJvm) {
   expect_given_up(agent, odd.labels());
   agent.child().signal(SIGTERM);
   EXPECT_EQ(agent.child().wait(), 0);
+}
+
+/// No event tells of the end, and neither does the read, which does not come back.
+TEST_F(HungFs, AJvmThatEndsMeanwhileIsForgotten) {
+  const HangingFs fs;
+  const std::filesystem::path directory = fs.directory();
+  const std::string data = directory / "hsperfdata_test/1";
+  const auto region = PerfData::from_fixture("17-g1").build();
+  std::filesystem::create_directory(directory / "hsperfdata_test");
+  std::ofstream(data).write(reinterpret_cast<const char*>(region.data()), static_cast<std::streamsize>(region.size()));
+  std::ofstream(directory / "libjvm.so") << "no library";
+  Child jvm({MANOMETER_FAKE_JVM, directory / "libjvm.so", data});
+  ASSERT_EQ(jvm.read_line(), "mapped");
+  const LabelMap labels{{"pid", std::to_string(jvm.pid())}};
+  const Agent agent({"--bpf", "off", "--sample-interval", "100ms", "--scan-interval", "1s"});
+  const auto is_read = [&](const Scraped& scraped) { return is_read_by(scraped, labels, "hsperfdata"); };
+  ASSERT_TRUE(is_read(agent.scrape_until(is_read))) << agent.get("/metrics");
+  fs.hang();
+  expect_given_up(agent, labels);
+  jvm.close_stdin();
+  ASSERT_EQ(jvm.wait(), 0);
+  const auto is_forgotten = [&](const Scraped& scraped) { return is_gone(scraped, labels); };
+  EXPECT_TRUE(is_forgotten(agent.scrape_until(is_forgotten))) << agent.get("/metrics");
+  EXPECT_EQ(agent.scrape().value("manometer_blocked_reads"), 1) << "the read still hangs";
 }
 
 }  // namespace

@@ -94,6 +94,16 @@ TEST_F(WatchTest, FollowsAJvmFromItsStartToItsEnd) {
   EXPECT_TRUE(watch_->containers().all().empty());
 }
 
+TEST_F(WatchTest, StaysReadyWhenAJvmComesLater) {
+  start();
+  ASSERT_TRUE(run_until([&] { return watch_->ready(); }));
+  node_.add_jvm({.pid = kPid}, data(7));
+  loop_.restart();
+  while (find(kPid) == nullptr) loop_.run_one();  // up to the handler that adds it
+  ASSERT_FALSE(find(kPid)->sample || find(kPid)->refusal) << "it is not read yet";
+  EXPECT_TRUE(watch_->ready());
+}
+
 TEST_F(WatchTest, AJvmThatBreaksIsRefusedUntilItIsWhole) {
   node_.add_jvm({.pid = kPid}, data(7));
   start();
