@@ -47,6 +47,37 @@ struct task_struct {
 
 struct linux_binprm;
 
+struct sock_common {
+  unsigned short skc_num; /* local port */
+  unsigned char skc_state;
+  struct {
+    long long counter;
+  } skc_cookie;
+};
+
+struct sock {
+  struct sock_common __sk_common;
+  __u32 sk_ack_backlog;
+  __u32 sk_max_ack_backlog;
+  int sk_err;
+};
+
+struct tcp_sock {
+  __u32 copied_seq;
+};
+
+struct seq_file;
+
+struct bpf_iter_meta {
+  struct seq_file* seq;
+};
+
+struct bpf_iter__bpf_sk_storage_map {
+  struct bpf_iter_meta* meta;
+  struct sock* sk;
+  void* value;
+};
+
 #pragma clang attribute pop
 
 #endif

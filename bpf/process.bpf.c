@@ -3,18 +3,13 @@
 
 #include "kernel_types.h"
 
-#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
+#include "pid_namespace.bpf.h"
 #include "process.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-#define MAX_PID_NAMESPACE_LEVEL 32  // the kernel's own limit, include/linux/pid_namespace.h
-
-// Inode of the agent's pid namespace; 0: it is the initial one, where tgid is the pid to report.
-const volatile __u32 agent_pid_namespace = 0;
 
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -22,19 +17,6 @@ struct {
 } process_events SEC(".maps");
 
 __u64 process_events_lost = 0;
-
-// The pid of task's process as the agent's namespace numbers it, 0 if it is not in there.
-static __u32 agent_pid_of(struct task_struct* task) {
-  if (agent_pid_namespace == 0) return task->tgid;
-  struct pid* pid = task->group_leader->thread_pid;
-  unsigned int level = BPF_CORE_READ(pid, level);
-  char* numbers = (char*)__builtin_preserve_access_index(&pid->numbers);
-  for (unsigned int i = 0; i < MAX_PID_NAMESPACE_LEVEL && i <= level; ++i) {
-    struct upid* number = (struct upid*)(numbers + i * bpf_core_type_size(struct upid));
-    if (BPF_CORE_READ(number, ns, ns.inum) == agent_pid_namespace) return BPF_CORE_READ(number, nr);
-  }
-  return 0;
-}
 
 static void report(struct task_struct* task, enum process_event_kind kind) {
   __u32 pid = agent_pid_of(task);

@@ -1,0 +1,105 @@
+#include "agent/requests/watch.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "agent/node/cgroup2.h"
+#include "agent/requests/mark.h"
+#include "agent/requests/outermost.h"
+
+namespace manometer::requests {
+namespace {
+
+/// The process's cgroup in the cgroup2 tree: the root where that tree has none for it.
+std::string unified_path(const std::vector<node::CgroupLine>& lines) {
+  const auto found = std::ranges::find(lines, "", &node::CgroupLine::controllers);
+  return found == lines.end() ? "/" : found->path;
+}
+
+}  // namespace
+
+Watch::Watch(BlockingPool& pool, probes::RequestProbe& probe, UniqueFd cgroups, LogOnce& log)
+    : pool_(pool), probe_(probe), cgroups_(std::move(cgroups)), log_(log) {}
+
+void Watch::add(const ProcessKey& key, container::Target target, const std::vector<node::CgroupLine>& cgroup,
+                node::Process process) {
+  if (processes_.contains(key)) return;
+  auto counts = probe_.add(key.pid);
+  if (!counts) {
+    log_.warn("requests", "requests are not measured: " + counts.error().message());
+    return;
+  }
+  const auto [added, fresh] =
+      processes_.emplace(key, Process{std::move(target), unified_path(cgroup), std::move(process), *std::move(counts)});
+  attach_links();
+  mark_sockets(key, added->second);
+}
+
+void Watch::remove(const ProcessKey& key) {
+  const auto found = processes_.find(key);
+  if (found == processes_.end()) return;
+  const std::string cgroup = found->second.cgroup;
+  probe_.remove(found->second.counts);
+  processes_.erase(found);
+  attach_links();
+  mark_shared(cgroup);
+}
+
+/// A cgroup's links also see the cgroups below it, and see a packet only once if no link is below another.
+void Watch::attach_links() {
+  std::set<std::string> wanted;
+  for (const auto& [key, process] : processes_) wanted.insert(process.cgroup);
+  const std::set<std::string> outer = outermost(wanted);
+  for (const std::string& path : outer) {
+    if (links_.contains(path) || unattached_.contains(path)) continue;
+    if (auto attachment = attach(path)) {
+      links_.emplace(path, *std::move(attachment));
+    } else {
+      unattached_.insert(path);
+    }
+  }
+  std::erase_if(links_, [&](const auto& link) { return !outer.contains(link.first); });
+  std::erase_if(unattached_, [&](const std::string& path) { return !outer.contains(path); });
+}
+
+std::optional<probes::RequestProbe::Attachment> Watch::attach(const std::string& path) {
+  const auto cgroup = node::open_cgroup(cgroups_.get(), path);
+  if (cgroup && !*cgroup) return std::nullopt;  // gone, and its processes with it
+  auto attachment = cgroup ? probe_.attach((*cgroup)->get()) : cgroup.error();
+  if (attachment) return *std::move(attachment);
+  log_.warn("requests in " + path,
+            fmt::format("requests in cgroup {} are not measured: {}", printable(path), printable(attachment.error().message())));
+  return std::nullopt;
+}
+
+void Watch::mark_sockets(const ProcessKey& key, const Process& process) {
+  std::set<uint64_t> known;
+  for (const auto& [other, watched] : processes_) known.insert(watched.counts.id);
+  ++marking_;
+  pool_.run(
+      [map = probe_.sockets_map(), id = process.counts.id, index = process.counts.index, known = std::move(known),
+       process = process.process, start_ticks = key.start_ticks] {
+        return requests::mark_sockets(process, start_ticks, {map, id, index}, known);
+      },
+      [this, pid = key.pid](const Result<void>& marked) {
+        --marking_;
+        if (!marked)
+          log_.warn("sockets", fmt::format("process {}: connections older than the agent are not measured: {}", pid,
+                                           printable(marked.error().message())));
+      });
+}
+
+/// What the process that ended listened on, others may listen on too: servers with several processes share sockets.
+void Watch::mark_shared(const std::string& cgroup) {
+  for (const auto& [key, process] : processes_) {
+    if (process.cgroup == cgroup) mark_sockets(key, process);
+  }
+}
+
+void Watch::look_for_listeners() {
+  if (!probe_.by_cookie()) return;
+  for (const auto& [key, process] : processes_) mark_sockets(key, process);
+}
+
+}  // namespace manometer::requests
