@@ -17,7 +17,9 @@
 #include "agent/http/server.h"
 #include "agent/jvm/watch.h"
 #include "agent/node/capabilities.h"
+#include "agent/node/cgroup2.h"
 #include "agent/probes/probes.h"
+#include "agent/requests/watch.h"
 
 namespace manometer {
 namespace {
@@ -58,11 +60,27 @@ struct App::Parts {
     }
   }
 
+  void watch_requests(requests::Watch::Options options, const std::string& proc_root) {
+    probes::RequestProbe* const probe = probes->request();
+    if (probe == nullptr) return;
+    auto cgroups = node::open_cgroup2_root(watch->cgroup_mount(), proc_root);
+    if (!cgroups) {
+      spdlog::warn("requests are not measured: {}", printable(cgroups.error().message()));
+      return;
+    }
+    requests = std::make_unique<requests::Watch>(watch->pool(), *probe, *std::move(cgroups), watch->log(), std::move(options));
+    watch->registry().on_found = [this](const jvm::FoundJvm& jvm, const container::Target& target) {
+      requests->add(jvm.key, target, jvm.cgroup, jvm.process);
+    };
+    watch->registry().on_gone = [this](const ProcessKey& key) { requests->remove(key); };
+  }
+
   boost::asio::io_context loop{1};
   boost::asio::signal_set signals;
   boost::asio::posix::stream_descriptor standard_input;
   std::unique_ptr<jvm::Watch> watch;
   std::unique_ptr<probes::Probes> probes;
+  std::unique_ptr<requests::Watch> requests;  // nullptr: not measured
   std::unique_ptr<http::Scrape> scrape;
   std::unique_ptr<http::Server> server;
 };
@@ -85,14 +103,19 @@ Result<std::unique_ptr<App>> App::make(const RunConfig& config) {
   if (!server) return std::move(server).error().with_context("--listen " + config.listen);
   parts->server = *std::move(server);
   bpf::set_up_libbpf_log();
-  const bool use_bpf = config.bpf && config.variant == Variant::kNode;
-  parts->probes =
-      std::make_unique<probes::Probes>(parts->loop, probes::Probes::Options{use_bpf, config.host.proc},
-                                       [parts = parts.get()](const process_event& event) { parts->on_process(event); });
+  auto buckets = metrics::Buckets::make(config.buckets);
+  if (!buckets) return std::move(buckets).error().with_context("--buckets");
+  const probes::Probes::Options options{config.bpf && config.variant == Variant::kNode,
+                                        config.host.proc,
+                                        {buckets->bounds_ns(), config.routes, config.max_series}};
+  parts->probes = std::make_unique<probes::Probes>(
+      parts->loop, options, [parts = parts.get()](const process_event& event) { parts->on_process(event); });
+  parts->watch_requests({*std::move(buckets), config.routes}, config.host.proc);
   jvm::Watch& watching = *parts->watch;
   parts->scrape = std::make_unique<http::Scrape>(
       collectors::make_collectors(
-          {watching.containers(), watching.registry(), watching.discovery(), *parts->probes, watching.pool()}),
+          {watching.containers(), watching.registry(), watching.discovery(), *parts->probes, watching.pool(),
+           parts->requests.get()}),
       [&watching] { return watching.ready(); }, *parts->server, watching.log());
   return std::unique_ptr<App>(new App(std::move(parts)));
 }

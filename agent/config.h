@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "agent/base/result.h"
+#include "agent/metrics/buckets.h"
 #include "agent/node/host_paths.h"
 
 namespace manometer {
@@ -19,6 +20,10 @@ struct RunConfig {
   bool bpf = true;
   std::chrono::milliseconds sample_interval{1000};
   std::chrono::milliseconds scan_interval{10000};
+  std::vector<double> buckets{metrics::kDefaultClassicSeconds.begin(), metrics::kDefaultClassicSeconds.end()};
+  std::vector<std::string> routes;
+  std::vector<std::string> watch;
+  uint32_t max_series = 24;
   node::HostPaths host;
   std::string log_level = "info";
   bool stop_with_stdin = false;

@@ -16,11 +16,6 @@ char LICENSE[] SEC("license") = "GPL";
 #define EPIPE 32
 #define ETIMEDOUT 110
 
-enum { /* request_socket.before_agent */
-  CONNECTION_KNOWN_LATE = 1,
-  RESPONSE_UNDER_WAY = 2,
-};
-
 #define PASS 1 /* of a cgroup_skb program; 0 would drop a customer's packet */
 
 struct {
@@ -144,7 +139,7 @@ static __always_inline bool find_request(struct __sk_buff* skb, struct request_s
   if (after(segment->seq, stream->seq) && !bridge_gap(socket, segment, sk)) return false;
   if (stream->state != STREAM_LOST || segment->seq != stream->seq) return true;
   if (!begins_message(skb, segment, false)) return true; /* which is then passed over */
-  if (socket->before_agent == RESPONSE_UNDER_WAY) {
+  if (socket->before_agent == REQUEST_RESPONSE_UNDER_WAY) {
     count_unmatched(socket, REQUEST_BEFORE_AGENT);
   } else {
     start_at(stream, segment->seq);
@@ -152,8 +147,9 @@ static __always_inline bool find_request(struct __sk_buff* skb, struct request_s
   return true;
 }
 
-/* Where a response may begin although the one before has no end that could be seen, or none was expected. */
-static __always_inline void find_response(struct __sk_buff* skb, struct request_socket* socket,
+/* False: what is sent was sent before. Else where a response may begin, although the one before has no end that could be
+   seen, or none was expected, is noted. */
+static __always_inline bool find_response(struct __sk_buff* skb, struct request_socket* socket,
                                           struct segment* segment) {
   struct request_stream* stream = &socket->out;
   __u32 outstanding = socket->arrived - socket->answered;
@@ -161,18 +157,22 @@ static __always_inline void find_response(struct __sk_buff* skb, struct request_
     start_at(stream, segment->seq);
     if (socket->before_agent) stream->state = STREAM_LOST;
   }
-  if (after(segment->seq, stream->seq)) start_at(stream, segment->seq), stream->state = STREAM_LOST;
+  if (!after(segment->seq + segment->length, stream->seq)) return false;
+  if (after(segment->seq, stream->seq)) {
+    start_at(stream, segment->seq);
+    stream->state = STREAM_LOST;
+  }
   if (stream->state == STREAM_FIRST && stream->held == 0 && outstanding == 0) stream->state = STREAM_LOST;
   if (stream->state == STREAM_CLOSES) {
     if (outstanding < 2 || segment->seq != stream->seq || !begins_message(skb, segment, true)) {
       socket->last_byte_ns = segment->now_ns;
-      return;
+      return true;
     }
     finish_response(socket, socket->last_byte_ns);
     start_at(stream, segment->seq);
   } else if (stream->state == STREAM_LOST && segment->seq == stream->seq && begins_message(skb, segment, true)) {
-    if (socket->before_agent == RESPONSE_UNDER_WAY) {
-      socket->before_agent = CONNECTION_KNOWN_LATE;
+    if (socket->before_agent == REQUEST_RESPONSE_UNDER_WAY) {
+      socket->before_agent = REQUEST_CONNECTION_KNOWN_LATE;
     } else if (outstanding > 0) {
       start_at(stream, segment->seq);
     } else {
@@ -180,6 +180,7 @@ static __always_inline void find_response(struct __sk_buff* skb, struct request_
       if (target) count(&target->no_request);
     }
   }
+  return true;
 }
 
 SEC("cgroup_skb/ingress")
@@ -202,8 +203,7 @@ int request_out(struct __sk_buff* skb) {
   struct segment segment;
   struct request_socket* socket = connection_of_packet(skb, &sk);
   if (!socket || !find_segment(skb, &segment)) return PASS;
-  if (segment.length > 0 && after(segment.seq + segment.length, socket->out.seq)) {
-    find_response(skb, socket, &segment);
+  if (segment.length > 0 && find_response(skb, socket, &segment)) {
     if (!follow(skb, socket, &segment, true)) {
       bpf_tail_call(skb, &request_out_again, 0);
       socket->out.state = STREAM_CLOSES;

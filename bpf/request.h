@@ -121,6 +121,12 @@ struct request_stream {
   __u8 line[2 * REQUEST_LINE]; /* start of a line that goes on in the next segment, and room to add to it */
 };
 
+/* Of connections older than their mark. */
+enum request_before_agent {
+  REQUEST_CONNECTION_KNOWN_LATE = 1,
+  REQUEST_RESPONSE_UNDER_WAY = 2, /* perhaps: what arrives before a response was seen cannot be matched */
+};
+
 struct request_pending {
   __u64 arrival_ns;
   __u64 read_ns; /* 0: not read yet */
@@ -140,7 +146,7 @@ struct request_socket {
   __u32 answered;  /* of these, answered; written by egress */
   __u16 code;         /* of the response that goes out; 0: none does */
   __u16 series;       /* that the last duration went to */
-  __u8 before_agent;  /* a response may be under way whose request was not seen */
+  __u8 before_agent;  /* enum request_before_agent; 0: seen from its beginning */
   __u8 pad[3];
   __u64 first_byte_ns; /* of the response that goes out */
   __u64 last_byte_ns;  /* its last so far, where only the end of the connection tells which is the last */

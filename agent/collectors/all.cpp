@@ -1,6 +1,7 @@
 #include "agent/collectors/all.h"
 
 #include "agent/collectors/container_memory.h"
+#include "agent/collectors/http_requests.h"
 #include "agent/collectors/jvm_gc.h"
 #include "agent/collectors/jvm_heap.h"
 #include "agent/collectors/jvm_runtime.h"
@@ -14,6 +15,7 @@ std::vector<std::unique_ptr<Collector>> make_collectors(const Sources& sources) 
   all.push_back(std::make_unique<JvmHeap>(sources.jvms));
   all.push_back(std::make_unique<JvmGc>(sources.jvms));
   all.push_back(std::make_unique<JvmRuntime>(sources.jvms));
+  all.push_back(std::make_unique<HttpRequests>(sources.requests));
   all.push_back(std::make_unique<Self>(sources));
   return all;
 }

@@ -17,6 +17,9 @@ class Registry;
 namespace probes {
 class Probes;
 }
+namespace requests {
+class Watch;
+}
 }  // namespace manometer
 
 namespace manometer::collectors {
@@ -28,6 +31,7 @@ struct Sources {
   const jvm::Discovery& discovery;
   const probes::Probes& probes;
   const BlockingPool& pool;
+  const requests::Watch* requests;  // nullptr: they are not measured
 };
 
 /// Every collector there is, in the order in which they run.

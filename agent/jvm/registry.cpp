@@ -55,6 +55,7 @@ void Registry::found(FoundJvm found) {
     jvm.found_at = now();
     jvm.container = containers_.acquire(found.cgroup);
     jvm.target = make_target(found, jvm.container);
+    on_found(found, jvm.target);
   }
   jvm.reader_number = ++readers_;
   jvm.reader = PerfReader(std::move(found.process));
@@ -67,6 +68,7 @@ void Registry::gone(const ProcessKey& key) {
   spdlog::info("JVM {} is gone", key.pid);
   containers_.release(it->second.container);
   jvms_.erase(it);
+  on_gone(key);
 }
 
 void Registry::gone(pid_t pid) {

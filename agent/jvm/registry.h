@@ -66,6 +66,9 @@ class Registry {
   /// Counts a read that failed, and logs each process's once.
   void count(pid_t pid, const Refusal& refusal);
 
+  /// Called with each JVM before it is first read, and when it is forgotten.
+  std::function<void(const FoundJvm&, const container::Target&)> on_found = [](const auto&, const auto&) {};
+  std::function<void(const ProcessKey&)> on_gone = [](const auto&) {};
   /// Called with the pid of a JVM whose data went away, to look what became of it.
   std::function<void(pid_t)> on_lost;
 

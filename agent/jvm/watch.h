@@ -37,7 +37,9 @@ class Watch {
   const std::optional<node::CgroupMount>& cgroup_mount() const { return mount_; }
   const container::Index& containers() const { return containers_; }
   const Registry& registry() const { return registry_; }
+  Registry& registry() { return registry_; }
   const BlockingPool& pool() const { return pool_; }
+  BlockingPool& pool() { return pool_; }
   const Discovery& discovery() const { return discovery_; }
   Discovery& discovery() { return discovery_; }
   LogOnce& log() { return log_; }

@@ -1,21 +1,30 @@
 #include "agent/probes/probes.h"
 
+#include <algorithm>
+#include <iterator>
+
 namespace manometer::probes {
 
-Probes::Probes(boost::asio::io_context& loop, const Options& options, ProcessProbe::OnEvent on_process) {
-  Status process{.name = "process", .error = {}};
+template <typename Probe, typename Open>
+std::unique_ptr<Probe> Probes::open(std::string_view name, const Options& options, Open open_probe) {
   if (!options.enabled) {
-    process.error = "switched off (--bpf off)";
-  } else {
-    auto opened = ProcessProbe::open(loop, pid_namespace_of(options.proc_root), std::move(on_process));
-    process.attached = opened.ok();
-    if (opened) {
-      process_ = *std::move(opened);
-    } else {
-      process.error = opened.error().message();
-    }
+    status_.push_back({name, false, "switched off (--bpf off)"});
+    return nullptr;
   }
-  status_.push_back(std::move(process));
+  Result<std::unique_ptr<Probe>> opened = open_probe();
+  status_.push_back({name, opened.ok(), opened ? "" : opened.error().message()});
+  return opened ? *std::move(opened) : nullptr;
+}
+
+Probes::Probes(boost::asio::io_context& loop, const Options& options, ProcessProbe::OnEvent on_process) {
+  const uint32_t pid_namespace = pid_namespace_of(options.proc_root);
+  process_ = open<ProcessProbe>(
+      "process", options, [&] { return ProcessProbe::open(loop, pid_namespace, std::move(on_process)); });
+  request_ = open<RequestProbe>("request", options, [&] {
+    RequestProbe::Options request = options.request;
+    request.pid_namespace = pid_namespace;
+    return RequestProbe::open(request);
+  });
 }
 
 std::map<std::string_view, uint64_t> Probes::lost() const {
@@ -23,7 +32,10 @@ std::map<std::string_view, uint64_t> Probes::lost() const {
 }
 
 std::vector<bpf::ProgramStats> Probes::program_stats() const {
-  return process_ ? bpf::program_stats(process_->object()) : std::vector<bpf::ProgramStats>();
+  std::vector<bpf::ProgramStats> all;
+  if (process_) all = bpf::program_stats(process_->object());
+  if (request_) std::ranges::copy(bpf::program_stats(request_->object()), std::back_inserter(all));
+  return all;
 }
 
 }  // namespace manometer::probes

@@ -10,6 +10,7 @@
 
 #include "agent/bpf/program_stats.h"
 #include "agent/probes/process_probe.h"
+#include "agent/probes/request_probe.h"
 
 namespace manometer::probes {
 
@@ -26,17 +27,24 @@ class Probes {
   struct Options {
     bool enabled = true;
     std::string proc_root;
+    RequestProbe::Options request = {};
   };
 
   Probes(boost::asio::io_context& loop, const Options& options, ProcessProbe::OnEvent on_process);
 
   const std::vector<Status>& status() const { return status_; }
+  /// nullptr if it does not work.
+  RequestProbe* request() const { return request_.get(); }
   /// Events lost, by what lost them.
   std::map<std::string_view, uint64_t> lost() const;
   std::vector<bpf::ProgramStats> program_stats() const;
 
  private:
+  template <typename Probe, typename Open>
+  std::unique_ptr<Probe> open(std::string_view name, const Options& options, Open open_probe);
+
   std::unique_ptr<ProcessProbe> process_;
+  std::unique_ptr<RequestProbe> request_;
   std::vector<Status> status_;
 };
 

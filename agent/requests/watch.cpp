@@ -19,8 +19,8 @@ std::string unified_path(const std::vector<node::CgroupLine>& lines) {
 
 }  // namespace
 
-Watch::Watch(BlockingPool& pool, probes::RequestProbe& probe, UniqueFd cgroups, LogOnce& log)
-    : pool_(pool), probe_(probe), cgroups_(std::move(cgroups)), log_(log) {}
+Watch::Watch(BlockingPool& pool, probes::RequestProbe& probe, UniqueFd cgroups, LogOnce& log, Options options)
+    : pool_(pool), probe_(probe), cgroups_(std::move(cgroups)), log_(log), options_(std::move(options)) {}
 
 void Watch::add(const ProcessKey& key, container::Target target, const std::vector<node::CgroupLine>& cgroup,
                 node::Process process) {
@@ -79,9 +79,7 @@ void Watch::mark_sockets(const ProcessKey& key, const Process& process) {
   ++marking_;
   pool_.run(
       [map = probe_.sockets_map(), id = process.counts.id, index = process.counts.index, known = std::move(known),
-       process = process.process, start_ticks = key.start_ticks] {
-        return requests::mark_sockets(process, start_ticks, {map, id, index}, known);
-      },
+       process = process.process] { return requests::mark_sockets(process, {map, id, index}, known); },
       [this, pid = key.pid](const Result<void>& marked) {
         --marking_;
         if (!marked)

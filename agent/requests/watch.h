@@ -12,6 +12,7 @@
 #include "agent/base/types.h"
 #include "agent/base/unique_fd.h"
 #include "agent/container/target.h"
+#include "agent/metrics/buckets.h"
 #include "agent/node/proc_fs.h"
 #include "agent/probes/request_probe.h"
 
@@ -28,8 +29,14 @@ class Watch {
     probes::RequestProbe::Target counts;
   };
 
+  /// What the probe was opened with.
+  struct Options {
+    metrics::Buckets buckets;
+    std::vector<std::string> routes;
+  };
+
   /// cgroups: the root of the cgroup2 tree. All of them must outlive it.
-  Watch(BlockingPool& pool, probes::RequestProbe& probe, UniqueFd cgroups, LogOnce& log);
+  Watch(BlockingPool& pool, probes::RequestProbe& probe, UniqueFd cgroups, LogOnce& log, Options options);
 
   /// Measures a process from now on. Nothing happens to one that is watched already.
   void add(const ProcessKey& key, container::Target target, const std::vector<node::CgroupLine>& cgroup,
@@ -40,6 +47,8 @@ class Watch {
 
   const std::map<ProcessKey, Process>& processes() const { return processes_; }
   const probes::RequestProbe& probe() const { return probe_; }
+  const metrics::Buckets& buckets() const { return options_.buckets; }
+  const std::vector<std::string>& routes() const { return options_.routes; }
   /// Cgroups whose traffic cannot be seen.
   size_t unattached() const { return unattached_.size(); }
   /// True while sockets of processes that were added are still to be marked.
@@ -55,6 +64,7 @@ class Watch {
   probes::RequestProbe& probe_;
   UniqueFd cgroups_;
   LogOnce& log_;
+  Options options_;
   std::map<ProcessKey, Process> processes_;
   std::map<std::string, probes::RequestProbe::Attachment> links_;  // by path
   std::set<std::string> unattached_;                               // by path
