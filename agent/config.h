@@ -3,8 +3,10 @@
 #include <chrono>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "agent/base/result.h"
+#include "agent/metrics/buckets.h"
 #include "agent/node/host_paths.h"
 
 namespace manometer {
@@ -20,6 +22,14 @@ struct RunConfig {
   std::chrono::milliseconds sample_interval{1000};
   std::chrono::milliseconds scan_interval{10000};
   node::HostPaths host;
+  /// Bounds of the classic histograms; metrics::Buckets takes them.
+  std::vector<double> buckets{metrics::kDefaultClassicSeconds.begin(), metrics::kDefaultClassicSeconds.end()};
+  /// Prefixes of paths whose requests are measured apart: "/api/".
+  std::vector<std::string> routes;
+  /// Processes watched beside the JVMs: "exe:GLOB" or "cgroup:GLOB".
+  std::vector<std::string> watch;
+  /// Combinations of method, code and route measured apart, per target.
+  size_t max_series = 24;
   std::string log_level = "info";
   bool stop_with_stdin = false;
 };
