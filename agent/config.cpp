@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cctype>
+#include <limits>
 #include <map>
 #include <optional>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "agent/base/log.h"
 #include "agent/base/text.h"
 
 namespace manometer {
@@ -91,6 +93,98 @@ void add_host_paths(CLI::App& command, node::HostPaths& host) {
       ->check(CLI::ExistingDirectory);
 }
 
+/// "0.1,1": what metrics::Buckets takes; throws for anything else.
+std::vector<double> parse_buckets(const std::string& flag, std::string_view text) {
+  std::vector<double> bounds;
+  while (!text.empty()) {
+    const std::string_view part = take_until(text, ',');
+    if (!parse_number(part, bounds.emplace_back()))
+      throw CLI::ValidationError(flag, fmt::format("'{}' is not a number of seconds like 0.25", part));
+  }
+  auto buckets = metrics::Buckets::make(std::move(bounds));
+  if (!buckets) throw CLI::ValidationError(flag, buckets.error().message());
+  return buckets->classic_seconds();
+}
+
+void add_buckets(CLI::App& command, std::vector<double>& bounds) {
+  const std::string flag = "--buckets";
+  command
+      .add_option_function<std::string>(
+          flag, [&bounds, flag](const std::string& text) { bounds = parse_buckets(flag, text); },
+          "Bounds of the histograms of requests, in ascending seconds")
+      ->envname(environment_name(flag))
+      ->type_name("LIST")
+      ->default_str(fmt::format("{}", fmt::join(bounds, ",")));
+}
+
+/// A flag that can be given more than once; its variable has commas between the values, so no value has one. fault:
+/// what is wrong with a value, empty if nothing is.
+CLI::Option* add_list(CLI::App& command, const std::string& flag, std::vector<std::string>& values, size_t most,
+                      std::string (*fault)(const std::string&), const std::string& help) {
+  const auto take = [&values, flag, most, fault](const std::vector<std::string>& given) {
+    if (given.size() > most)
+      throw CLI::ValidationError(flag, fmt::format("{} of them, {} at most", given.size(), most));
+    for (const std::string& value : given) {
+      const std::string why = fault(value);
+      if (!why.empty()) throw CLI::ValidationError(flag, why);
+    }
+    values = given;
+  };
+  return command.add_option_function<std::vector<std::string>>(flag, take, help)
+      ->envname(environment_name(flag))
+      ->delimiter(',')
+      ->allow_extra_args(false);
+}
+
+constexpr size_t kMaxRoutes = 63;
+constexpr size_t kMaxRouteBytes = 63;
+constexpr size_t kNoLimit = std::numeric_limits<size_t>::max();
+
+std::string route_fault(const std::string& route) {
+  const auto may_be_in_a_path = [](char c) { return c > ' ' && c <= '~'; };
+  if (route.starts_with('/') && route.size() <= kMaxRouteBytes && std::ranges::all_of(route, may_be_in_a_path))
+    return "";
+  return fmt::format("'{}' is not how a path starts: '/' and printable ASCII, no spaces, {} bytes at most",
+                     printable(route), kMaxRouteBytes);
+}
+
+std::string watch_fault(const std::string& pattern) {
+  for (const std::string_view prefix : {"exe:", "cgroup:"}) {
+    if (pattern.starts_with(prefix) && pattern.size() > prefix.size()) return "";
+  }
+  return fmt::format("'{}' is not exe:GLOB or cgroup:GLOB, like exe:/usr/sbin/nginx", printable(pattern));
+}
+
+void add_max_series(CLI::App& command, size_t& value) {
+  static constexpr size_t kMost = 256;
+  const std::string flag = "--max-series";
+  const auto take = [&value, flag](const std::string& text) {
+    size_t parsed = 0;
+    if (!parse_number(std::string_view(text), parsed) || parsed < 1 || parsed > kMost)
+      throw CLI::ValidationError(flag, fmt::format("'{}' is not a whole number from 1 to {}", text, kMost));
+    value = parsed;
+  };
+  command
+      .add_option_function<std::string>(
+          flag, take, fmt::format("Combinations of method, code and route measured apart per target (1 to {})", kMost))
+      ->envname(environment_name(flag))
+      ->type_name("N")
+      ->default_str(std::to_string(value));
+}
+
+/// Flags of what is measured of requests.
+void add_requests(CLI::App& command, RunConfig& run) {
+  add_buckets(command, run.buckets);
+  add_list(command, "--route", run.routes, kMaxRoutes, route_fault,
+           "Measure requests apart whose path starts with this, like /api/; may be repeated")
+      ->type_name("PREFIX");
+  add_list(command, "--watch", run.watch, kNoLimit, watch_fault,
+           "Measure requests to other processes than JVMs too, like exe:/usr/sbin/nginx or cgroup:/shop*; may be "
+           "repeated")
+      ->type_name("PATTERN");
+  add_max_series(command, run.max_series);
+}
+
 CLI::App* add_run(CLI::App& app, RunConfig& run) {
   CLI::App* command = app.add_subcommand("run", "Watch the JVMs and serve /metrics until told to stop");
   add_flag_with_value(*command, "--listen", run.listen, "Address to serve on, HOST:PORT; port 0 takes a free one");
@@ -100,6 +194,7 @@ CLI::App* add_run(CLI::App& app, RunConfig& run) {
                "How often each JVM is read");
   add_duration(*command, "--scan-interval", run.scan_interval, milliseconds(1000), milliseconds(3600000),
                "How often all processes are looked at for JVMs that were missed");
+  add_requests(*command, run);
   add_host_paths(*command, run.host);
   add_flag_with_value(*command, "--log-level", run.log_level, "What is logged")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}));

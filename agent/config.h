@@ -3,6 +3,7 @@
 #include <chrono>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "agent/base/result.h"
 #include "agent/metrics/buckets.h"
@@ -25,6 +26,14 @@ struct RunConfig {
   std::vector<std::string> watch;
   uint32_t max_series = 24;
   node::HostPaths host;
+  /// Bounds of the classic histograms; metrics::Buckets takes them.
+  std::vector<double> buckets{metrics::kDefaultClassicSeconds.begin(), metrics::kDefaultClassicSeconds.end()};
+  /// Prefixes of paths whose requests are measured apart: "/api/".
+  std::vector<std::string> routes;
+  /// Processes watched beside the JVMs: "exe:GLOB" or "cgroup:GLOB".
+  std::vector<std::string> watch;
+  /// Combinations of method, code and route measured apart, per target.
+  size_t max_series = 24;
   std::string log_level = "info";
   bool stop_with_stdin = false;
 };

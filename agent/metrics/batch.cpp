@@ -1,6 +1,8 @@
 #include "agent/metrics/batch.h"
 
 #include <algorithm>
+#include <cassert>
+#include <limits>
 
 namespace manometer::metrics {
 namespace {
@@ -41,8 +43,7 @@ std::string label_value(std::string_view text) {
   return out;
 }
 
-prometheus::ClientMetric& Batch::add_series(const Metric& metric, const Labels& target,
-                                            std::initializer_list<Label> more) {
+prometheus::ClientMetric& Batch::add_series(const Metric& metric, const Labels& target, std::span<const Label> more) {
   auto [it, fresh] = families_.try_emplace(metric.name);
   prometheus::MetricFamily& family = it->second;
   if (fresh) {
@@ -59,15 +60,26 @@ prometheus::ClientMetric& Batch::add_series(const Metric& metric, const Labels& 
 }
 
 void Batch::add(const Metric& metric, const Labels& target, std::initializer_list<Label> more, double value) {
-  prometheus::ClientMetric& series = add_series(metric, target, more);
+  prometheus::ClientMetric& series = add_series(metric, target, std::span(more.begin(), more.size()));
   (metric.type == kCounter ? series.counter.value : series.gauge.value) = value;
 }
 
 void Batch::add_summary(const Metric& metric, const Labels& target, std::initializer_list<Label> more, uint64_t count,
                         double sum) {
-  prometheus::ClientMetric& series = add_series(metric, target, more);
+  prometheus::ClientMetric& series = add_series(metric, target, std::span(more.begin(), more.size()));
   series.summary.sample_count = count;
   series.summary.sample_sum = sum;
+}
+
+void Batch::add_histogram(const Metric& metric, const Labels& target, const Labels& more,
+                          std::span<const double> bounds_seconds, std::span<const uint64_t> cumulative, double sum) {
+  assert(cumulative.size() == bounds_seconds.size() + 1);
+  prometheus::ClientMetric::Histogram& histogram = add_series(metric, target, more).histogram;
+  histogram.sample_count = cumulative.back();
+  histogram.sample_sum = sum;
+  histogram.bucket.reserve(cumulative.size());
+  for (size_t i = 0; i < bounds_seconds.size(); ++i) histogram.bucket.push_back({cumulative[i], bounds_seconds[i]});
+  histogram.bucket.push_back({cumulative.back(), std::numeric_limits<double>::infinity()});
 }
 
 std::vector<prometheus::MetricFamily> Batch::take() {

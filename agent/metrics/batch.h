@@ -3,6 +3,7 @@
 
 #include <initializer_list>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,7 @@ inline constexpr auto kGauge = prometheus::MetricType::Gauge;
 inline constexpr auto kCounter = prometheus::MetricType::Counter;
 /// Count and sum, without quantiles.
 inline constexpr auto kSummary = prometheus::MetricType::Summary;
+inline constexpr auto kHistogram = prometheus::MetricType::Histogram;
 
 class Batch {
  public:
@@ -39,13 +41,19 @@ class Batch {
   void add_summary(const Metric& metric, const Labels& target, std::initializer_list<Label> more, uint64_t count,
                    double sum);
 
+  /// bounds_seconds: ascending; cumulative: the counts at or below each of them, and of all last. More labels as a
+  /// vector, because which there are may depend on what was measured.
+  void add_histogram(const Metric& metric, const Labels& target, const Labels& more,
+                     std::span<const double> bounds_seconds, std::span<const uint64_t> cumulative, double sum);
+
+  /// A histogram or summary counts as one.
   size_t series() const { return series_; }
 
   /// The families in order of their names, and the batch empty again.
   std::vector<prometheus::MetricFamily> take();
 
  private:
-  prometheus::ClientMetric& add_series(const Metric& metric, const Labels& target, std::initializer_list<Label> more);
+  prometheus::ClientMetric& add_series(const Metric& metric, const Labels& target, std::span<const Label> more);
 
   std::map<std::string_view, prometheus::MetricFamily> families_;
   size_t series_ = 0;

@@ -51,32 +51,62 @@ std::string number(double value) {
   return fmt::format("{}", value);
 }
 
-void write_line(std::string& out, std::string_view name, std::string_view suffix, const ClientMetric& series,
-                double value) {
-  out += name;
-  out += suffix;
-  char before = '{';
+/// The labels as they stand between the braces.
+std::string labels_of(const ClientMetric& series) {
+  std::string out;
   for (const ClientMetric::Label& label : series.label) {
-    out += before;
+    if (!out.empty()) out += ',';
     out += label.name;
     out += "=\"";
     write_escaped(out, label.value, true);
     out += '"';
-    before = ',';
   }
-  if (!series.label.empty()) out += '}';
+  return out;
+}
+
+void write_line(std::string& out, std::string_view name, std::string_view suffix, std::string_view labels,
+                double value) {
+  out += name;
+  out += suffix;
+  if (!labels.empty()) {
+    out += '{';
+    out += labels;
+    out += '}';
+  }
   fmt::format_to(std::back_inserter(out), " {}\n", number(value));
+}
+
+/// "1.0" in both formats: OpenMetrics wants it, and it makes the series the same whichever is negotiated.
+std::string le(double bound) {
+  std::string out = number(bound);
+  if (out.find_first_not_of("0123456789") == std::string::npos) out += ".0";
+  return out;
+}
+
+void write_buckets(std::string& out, std::string_view name, std::string labels, const ClientMetric::Histogram& of) {
+  if (!labels.empty()) labels += ',';
+  const size_t shared = labels.size();
+  for (const ClientMetric::Bucket& bucket : of.bucket) {
+    labels.resize(shared);
+    labels += "le=\"" + le(bucket.upper_bound) + '"';
+    write_line(out, name, "_bucket", labels, static_cast<double>(bucket.cumulative_count));
+  }
 }
 
 /// name: without the _total of a counter.
 void write_series(std::string& out, std::string_view name, MetricType type, const ClientMetric& series) {
+  const std::string labels = labels_of(series);
   if (type == MetricType::Counter) {
-    write_line(out, name, kTotal, series, series.counter.value);
+    write_line(out, name, kTotal, labels, series.counter.value);
   } else if (type == MetricType::Summary) {
-    write_line(out, name, "_count", series, static_cast<double>(series.summary.sample_count));
-    write_line(out, name, "_sum", series, series.summary.sample_sum);
+    write_line(out, name, "_count", labels, static_cast<double>(series.summary.sample_count));
+    write_line(out, name, "_sum", labels, series.summary.sample_sum);
+  } else if (type == MetricType::Histogram) {
+    write_buckets(out, name, labels, series.histogram);
+    write_line(out, name, "_count", labels, static_cast<double>(series.histogram.sample_count));
+    write_line(out, name, "_sum", labels, series.histogram.sample_sum);
   } else {
-    write_line(out, name, "", series, series.gauge.value);
+    write_line(out, name, "", labels, series.gauge.value);
   }
 }
 

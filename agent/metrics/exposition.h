@@ -7,7 +7,7 @@
 
 namespace manometer::metrics {
 
-// Both know what a Batch can hold: gauges, counters named ..._total, and summaries without quantiles.
+// Both know what a Batch can hold: gauges, counters named ..._total, summaries without quantiles, and histograms.
 
 /// Prometheus text format 0.0.4.
 std::string to_prometheus_text(const std::vector<prometheus::MetricFamily>& families);

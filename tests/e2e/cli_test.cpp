@@ -38,6 +38,8 @@ TEST(Cli, ComplaintsAreOneLineAndExitCode2) {
   EXPECT_THAT(complaint({"run", "--host-proc", "/nonexistent"}),
               AllOf(HasSubstr("--host-proc"), HasSubstr("/nonexistent")));
   EXPECT_THAT(complaint({"run", "--variant", "pod"}), AllOf(HasSubstr("--variant"), HasSubstr("node")));
+  EXPECT_THAT(complaint({"run", "--buckets", "1,0.5"}), AllOf(HasSubstr("--buckets"), HasSubstr("ascending")));
+  EXPECT_THAT(complaint({"run", "--route", "api"}), AllOf(HasSubstr("--route"), HasSubstr("'/'")));
   EXPECT_THAT(complaint({"run", "--variant", "sidecar", "--listen", "nowhere"}),
               AllOf(HasSubstr("--listen"), HasSubstr("HOST:PORT")));
   EXPECT_THAT(complaint({"run", "--variant", "sidecar", "--listen", "127.0.0.1:99999"}), HasSubstr("0 to 65535"));

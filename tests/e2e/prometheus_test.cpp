@@ -1,5 +1,6 @@
 // What Prometheus itself makes of /metrics: its linter, and a server that scrapes both text formats.
 
+#include <array>
 #include <csignal>
 #include <thread>
 
@@ -9,6 +10,8 @@
 
 #include "agent/http/client.h"
 #include "agent/http/server.h"
+#include "agent/metrics/batch.h"
+#include "agent/metrics/exposition.h"
 #include "tests/support/agent.h"
 #include "tests/support/fake_node.h"
 #include "tests/support/perf_data.h"
@@ -67,25 +70,21 @@ class PrometheusTest : public testing::Test {
   std::optional<Agent> agent_;
 };
 
-/// Answers with the agent's plain text, whatever is asked for: Prometheus 2.42 cannot be told to want no OpenMetrics.
-class PlainRelay {
+/// A server of our own, for Prometheus to scrape.
+class Exporter {
  public:
-  explicit PlainRelay(const std::string& agent) {
-    const auto respond = [agent](const http::Request&) {
-      auto answer = http::get(agent, "/metrics", test::kPatience);
-      return answer ? *std::move(answer) : http::Response(boost::beast::http::status::bad_gateway, 11);
-    };
-    auto server = http::Server::open(loop_, "127.0.0.1:0", respond, {});
+  explicit Exporter(http::Handler respond) {
+    auto server = http::Server::open(loop_, "127.0.0.1:0", std::move(respond), {});
     if (!server) throw std::runtime_error(server.error().message());
     server_ = *std::move(server);
     thread_ = std::thread([this] { loop_.run(); });
   }
-  ~PlainRelay() {
+  ~Exporter() {
     loop_.stop();
     thread_.join();
   }
-  PlainRelay(const PlainRelay&) = delete;
-  PlainRelay& operator=(const PlainRelay&) = delete;
+  Exporter(const Exporter&) = delete;
+  Exporter& operator=(const Exporter&) = delete;
 
   std::string address() const { return "127.0.0.1:" + std::to_string(server_->endpoint().port()); }
 
@@ -94,6 +93,14 @@ class PlainRelay {
   std::unique_ptr<http::Server> server_;
   std::thread thread_;
 };
+
+/// Answers with the agent's plain text, whatever is asked for: Prometheus 2.42 cannot be told to want no OpenMetrics.
+http::Handler plain_relay(const std::string& agent) {
+  return [agent](const http::Request&) {
+    auto answer = http::get(agent, "/metrics", test::kPatience);
+    return answer ? *std::move(answer) : http::Response(boost::beast::http::status::bad_gateway, 11);
+  };
+}
 
 /// A Prometheus server that scrapes one target every second.
 class Prometheus {
@@ -150,12 +157,17 @@ void expect_scraped(const Prometheus& prometheus, const Agent& agent) {
       << "expected " << samples << ", got " << prometheus.api("query?query=count({job=%22manometer%22})");
 }
 
-TEST_F(PrometheusTest, LinterHasNothingToSay) {
+/// What promtool has to say about a text, and a word on its exit code if that is not 0.
+std::string complaints(const std::string& text) {
   Child promtool({tool("promtool"), "check", "metrics"});
-  promtool.write_line(agent_->get("/metrics"));
+  promtool.write_line(text);
   promtool.close_stdin();
-  EXPECT_EQ(promtool.read_all() + promtool.read_all_errors(), "");
-  EXPECT_EQ(promtool.wait(), 0);
+  const std::string said = promtool.read_all() + promtool.read_all_errors();
+  return promtool.wait() == 0 ? said : said + "(failed)";
+}
+
+TEST_F(PrometheusTest, LinterHasNothingToSay) {
+  EXPECT_EQ(complaints(agent_->get("/metrics")), "");
 }
 
 // In OpenMetrics a counter's family has no _total, so the metadata tell the format that was negotiated.
@@ -166,11 +178,50 @@ TEST_F(PrometheusTest, ScrapesOpenMetrics) {
 }
 
 TEST_F(PrometheusTest, ScrapesPlainText) {
-  const PlainRelay relay(agent_->address());
+  const Exporter relay(plain_relay(agent_->address()));
   const Prometheus prometheus(relay.address());
   expect_scraped(prometheus, *agent_);
   EXPECT_THAT(prometheus.api("metadata"), HasSubstr("\"manometer_events_lost_total\""));
   EXPECT_THAT(prometheus.api("metadata"), Not(HasSubstr("\"manometer_events_lost\"")));
+}
+
+std::vector<prometheus::MetricFamily> histogram() {
+  constexpr metrics::Metric kDuration{"duration_seconds", "Duration.", metrics::kHistogram};
+  metrics::Batch batch;
+  batch.add_histogram(kDuration, {{"pid", "1"}}, {{"code", "200"}}, std::array{0.00001, 0.5, 1.0},
+                      std::array<uint64_t, 4>{0, 2, 4, 5}, 2.5);
+  return batch.take();
+}
+
+class PrometheusHistogram : public testing::TestWithParam<bool> {
+ protected:
+  void SetUp() override {
+    if (fetched().code != 0) MANOMETER_SKIP("no promtool: " + fetched().err);
+  }
+};
+
+TEST_P(PrometheusHistogram, IsTakenAsOne) {
+  const bool open_metrics = GetParam();
+  const Exporter exporter([open_metrics](const http::Request& request) {
+    return http::make_response(
+        request, boost::beast::http::status::ok,
+        open_metrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4",
+        open_metrics ? metrics::to_open_metrics(histogram()) : metrics::to_prometheus_text(histogram()));
+  });
+  const Prometheus prometheus(exporter.address());
+  EXPECT_TRUE(test::eventually([&] { return prometheus.has("duration_seconds_count%20==%205"); }))
+      << prometheus.api("targets");
+  EXPECT_TRUE(prometheus.has("duration_seconds_bucket{le=%221.0%22,code=%22200%22}%20==%204"));
+  EXPECT_TRUE(prometheus.has("histogram_quantile(0.6,duration_seconds_bucket)%20==%200.75"));
+  EXPECT_THAT(prometheus.api("metadata"), HasSubstr("\"type\":\"histogram\""));
+}
+
+INSTANTIATE_TEST_SUITE_P(Both, PrometheusHistogram, testing::Bool(),
+                         [](const auto& test) { return test.param ? "OpenMetrics" : "PlainText"; });
+
+TEST(PrometheusHistogramLint, HasNothingToSay) {
+  if (fetched().code != 0) MANOMETER_SKIP("no promtool: " + fetched().err);
+  EXPECT_EQ(complaints(metrics::to_prometheus_text(histogram())), "");
 }
 
 }  // namespace

@@ -25,6 +25,8 @@ std::string type_name(prometheus::MetricType type) {
       return "gauge";
     case metrics::kSummary:
       return "summary";
+    case metrics::kHistogram:
+      return "histogram";
     default:
       return "?";
   }

@@ -1,10 +1,12 @@
 #include "agent/config.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -13,6 +15,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using testing::AllOf;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 Result<Config> parse(std::vector<const char*> arguments) {
@@ -47,6 +50,10 @@ TEST(ConfigTest, DefaultsAreThoseOfANode) {
   EXPECT_EQ(config.sample_interval, milliseconds(1000));
   EXPECT_EQ(config.scan_interval, milliseconds(10000));
   EXPECT_EQ(config.host.proc, "/proc");
+  EXPECT_TRUE(std::ranges::equal(config.buckets, metrics::kDefaultClassicSeconds));
+  EXPECT_TRUE(config.routes.empty());
+  EXPECT_TRUE(config.watch.empty());
+  EXPECT_EQ(config.max_series, 24U);
   EXPECT_FALSE(config.stop_with_stdin);
 }
 
@@ -75,6 +82,40 @@ TEST(ConfigTest, TakesTheEnvironmentForWhatIsNotOnTheCommandLine) {
   EXPECT_TRUE(config.stop_with_stdin);
 }
 
+TEST(ConfigTest, TakesTheFlagsOfRequests) {
+  const RunConfig config = run_config({"--buckets", "0.000001,0.25,1e4", "--route", "/api/", "--route", "/", "--watch",
+                                       "exe:/usr/[bs]in/*", "--watch", "cgroup:*", "--max-series", "256"});
+  EXPECT_THAT(config.buckets, ElementsAre(0.000001, 0.25, 10000));
+  EXPECT_THAT(config.routes, ElementsAre("/api/", "/"));
+  EXPECT_THAT(config.watch, ElementsAre("exe:/usr/[bs]in/*", "cgroup:*"));
+  EXPECT_EQ(config.max_series, 256U);
+}
+
+TEST(ConfigTest, AVariableMayHaveSeveralRoutesAndPatterns) {
+  const Variable routes("MANOMETER_ROUTE", "/api/,/login");
+  const Variable watch("MANOMETER_WATCH", "exe:*/nginx,cgroup:/shop");
+  const RunConfig config = run_config();
+  EXPECT_THAT(config.routes, ElementsAre("/api/", "/login"));
+  EXPECT_THAT(config.watch, ElementsAre("exe:*/nginx", "cgroup:/shop"));
+}
+
+std::vector<const char*> with_routes(const std::string& route, size_t count) {
+  std::vector<const char*> arguments;
+  for (size_t i = 0; i < count; ++i) {
+    arguments.push_back("--route");
+    arguments.push_back(route.c_str());
+  }
+  return arguments;
+}
+
+TEST(ConfigTest, TakesAsManyAndAsLongRoutesAsItSays) {
+  const std::string longest = "/" + std::string(62, 'x');
+  EXPECT_EQ(run_config(with_routes(longest, 63)).routes.size(), 63U);
+  const std::string too_long = longest + "x";
+  EXPECT_THROW(run_config(with_routes(too_long, 1)), std::runtime_error);
+  EXPECT_THROW(run_config(with_routes(longest, 64)), std::runtime_error);
+}
+
 /// A flag and the variable that stands for it, with a value that is not the default.
 struct FlagAndVariable {
   const char* command;
@@ -89,9 +130,10 @@ void PrintTo(const FlagAndVariable& flag, std::ostream* out) {
 }
 
 std::string in_words(const RunConfig& run) {
-  return fmt::format("{} {} {} {} {} {} {} {} {}", run.listen, static_cast<int>(run.variant), run.bpf,
+  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {}", run.listen, static_cast<int>(run.variant), run.bpf,
                      run.sample_interval.count(), run.scan_interval.count(), run.host.proc, run.host.cgroup,
-                     run.log_level, run.stop_with_stdin);
+                     run.log_level, run.stop_with_stdin, fmt::join(run.buckets, ","), fmt::join(run.routes, ","),
+                     fmt::join(run.watch, ","), run.max_series);
 }
 std::string in_words(const CheckConfig& check) {
   return fmt::format("{} {} {} {}", static_cast<int>(check.variant), check.json, check.host.proc, check.host.cgroup);
@@ -128,6 +170,10 @@ INSTANTIATE_TEST_SUITE_P(
                     FlagAndVariable{"run", "--bpf", "MANOMETER_BPF", "off"},
                     FlagAndVariable{"run", "--sample-interval", "MANOMETER_SAMPLE_INTERVAL", "100ms"},
                     FlagAndVariable{"run", "--scan-interval", "MANOMETER_SCAN_INTERVAL", "60m"},
+                    FlagAndVariable{"run", "--buckets", "MANOMETER_BUCKETS", "1,2"},
+                    FlagAndVariable{"run", "--route", "MANOMETER_ROUTE", "/a,/b"},
+                    FlagAndVariable{"run", "--watch", "MANOMETER_WATCH", "exe:*,cgroup:*"},
+                    FlagAndVariable{"run", "--max-series", "MANOMETER_MAX_SERIES", "1"},
                     FlagAndVariable{"run", "--host-proc", "MANOMETER_HOST_PROC", "/"},
                     FlagAndVariable{"run", "--host-cgroup", "MANOMETER_HOST_CGROUP", "/"},
                     FlagAndVariable{"run", "--log-level", "MANOMETER_LOG_LEVEL", "off"},
@@ -147,7 +193,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 /// Every flag there is, by the help texts, so that a new one is not forgotten above.
 TEST(ConfigTest, HelpHasNoOtherFlags) {
-  const std::map<std::string, std::ptrdiff_t> flags{{"run", 9}, {"check", 4}, {"top", 3}};
+  const std::map<std::string, std::ptrdiff_t> flags{{"run", 13}, {"check", 4}, {"top", 3}};
   for (const auto& [command, expected] : flags) {
     const std::string help = std::get<PrintConfig>(*parse({command.c_str(), "--help"})).text;
     std::ptrdiff_t found = 0;
@@ -210,6 +256,24 @@ INSTANTIATE_TEST_SUITE_P(
                     Wrong{"TooShort", {"run", "--sample-interval", "99ms"}, {"--sample-interval", "100ms to 60s"}},
                     Wrong{"Negative", {"run", "--sample-interval", "-1s"}, {"--sample-interval"}},
                     Wrong{"TooLong", {"run", "--scan-interval", "99999999999999999999s"}, {"--scan-interval"}},
+                    Wrong{"NoNumber", {"run", "--buckets", "0.1,x"}, {"--buckets", "'x'", "like 0.25"}},
+                    Wrong{"NoBuckets", {"run", "--buckets", ""}, {"--buckets"}},
+                    Wrong{"EmptyBucket", {"run", "--buckets", "0.1,,1"}, {"--buckets", "''"}},
+                    Wrong{"SpaceInBuckets", {"run", "--buckets", "0.1, 1"}, {"--buckets", "' 1'"}},
+                    Wrong{"DescendingBuckets", {"run", "--buckets", "1,0.5"}, {"--buckets", "0.5", "ascending"}},
+                    Wrong{"HugeBucket", {"run", "--buckets", "20000"}, {"--buckets", "20000", "1e-06 to 10000"}},
+                    Wrong{"NanBucket", {"run", "--buckets", "nan"}, {"--buckets", "nan", "1e-06 to 10000"}},
+                    Wrong{"RelativeRoute", {"run", "--route", "api"}, {"--route", "'api'", "'/'", "63 bytes"}},
+                    Wrong{"EmptyRoute", {"run", "--route", ""}, {"--route"}},
+                    Wrong{"RouteWithSpace", {"run", "--route", "/a b"}, {"--route", "'/a b'", "no spaces"}},
+                    Wrong{"RouteWithNewline", {"run", "--route", "/a\n"}, {"--route", "printable ASCII"}},
+                    Wrong{"TwoRoutesForOneFlag", {"run", "--route", "/a", "/b"}, {"/b"}},
+                    Wrong{"UnknownPattern", {"run", "--watch", "pid:7"}, {"--watch", "'pid:7'", "exe:GLOB", "cgroup:"}},
+                    Wrong{"NoPrefix", {"run", "--watch", "/usr/sbin/nginx"}, {"--watch", "exe:GLOB", "cgroup:GLOB"}},
+                    Wrong{"EmptyGlob", {"run", "--watch", "exe:"}, {"--watch", "'exe:'", "exe:GLOB"}},
+                    Wrong{"NoSeries", {"run", "--max-series", "0"}, {"--max-series", "1 to 256"}},
+                    Wrong{"ManySeries", {"run", "--max-series", "257"}, {"--max-series", "1 to 256"}},
+                    Wrong{"HalfASeries", {"run", "--max-series", "1.5"}, {"--max-series", "1 to 256"}},
                     Wrong{"NoDirectory", {"run", "--host-proc", "/nonexistent"}, {"--host-proc", "/nonexistent"}},
                     Wrong{"UnknownLevel", {"run", "--log-level", "loud"}, {"--log-level", "debug"}},
                     Wrong{"UnknownOutput", {"check", "--output", "xml"}, {"--output", "table", "json"}},

@@ -1,5 +1,8 @@
 #include "agent/metrics/batch.h"
 
+#include <array>
+#include <cmath>
+
 #include <gtest/gtest.h>
 
 namespace manometer::metrics {
@@ -36,6 +39,26 @@ TEST(Batch, GroupsSeriesByFamilyInNameOrder) {
   EXPECT_EQ(families[1].metric.size(), 2U);
   EXPECT_EQ(families[1].metric[1].gauge.value, 4);
   EXPECT_EQ(batch.series(), 0U);
+}
+
+TEST(Batch, AHistogramHasABucketMoreThanBounds) {
+  constexpr Metric kDuration{"duration_seconds", "Duration.", kHistogram};
+  Batch batch;
+  batch.add_histogram(kDuration, {{"pid", "1"}}, {{"code", "200"}, {"route", "/api"}}, std::array{0.1, 1.0},
+                      std::array<uint64_t, 3>{1, 3, 4}, 2.5);
+  EXPECT_EQ(batch.series(), 1U);
+  const auto families = batch.take();
+  ASSERT_EQ(families.size(), 1U);
+  EXPECT_EQ(families[0].type, kHistogram);
+  const auto& [labels, histogram] = std::pair(families[0].metric[0].label, families[0].metric[0].histogram);
+  EXPECT_EQ(labels, (Labels{{"pid", "1"}, {"code", "200"}, {"route", "/api"}}));
+  EXPECT_EQ(histogram.sample_count, 4U);
+  EXPECT_EQ(histogram.sample_sum, 2.5);
+  ASSERT_EQ(histogram.bucket.size(), 3U);
+  EXPECT_EQ(histogram.bucket[1].cumulative_count, 3U);
+  EXPECT_EQ(histogram.bucket[1].upper_bound, 1.0);
+  EXPECT_EQ(histogram.bucket[2].cumulative_count, 4U);
+  EXPECT_TRUE(std::isinf(histogram.bucket[2].upper_bound));
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "agent/metrics/exposition.h"
 
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -15,6 +16,7 @@ namespace {
 constexpr Metric kBytes{"a_bytes", "A \"size\" in bytes\\units.", kGauge};
 constexpr Metric kEvents{"b_total", "Events.", kCounter};
 constexpr Metric kPauses{"c_seconds", "Pauses.", kSummary};
+constexpr Metric kDurations{"d_seconds", "Durations.", kHistogram};
 constexpr const char* kHostile = "quote\" backslash\\ newline\n end";
 
 std::vector<prometheus::MetricFamily> families() {
@@ -75,6 +77,34 @@ TEST(PrometheusText, IsReadBackAsItWasWritten) {
   EXPECT_EQ((*samples)[1].name, "b_total");
   EXPECT_EQ((*samples)[2].name, "c_seconds_count");
   EXPECT_EQ((*samples)[3].labels.at("cause"), "System.gc()");
+}
+
+std::vector<prometheus::MetricFamily> histogram() {
+  Batch batch;
+  batch.add_histogram(kDurations, {{"pid", "1"}}, {{"code", "2\"0"}}, std::array{0.00001, 0.0025, 1.0, 10000.0},
+                      std::array<uint64_t, 5>{0, 1, 3, 3, 4}, 2.5);
+  batch.add_histogram(kDurations, {}, {}, std::array{0.5}, std::array<uint64_t, 2>{0, 0}, 0);
+  return batch.take();
+}
+
+constexpr const char* kHistogramLines =
+    "d_seconds_bucket{pid=\"1\",code=\"2\\\"0\",le=\"1e-05\"} 0\n"
+    "d_seconds_bucket{pid=\"1\",code=\"2\\\"0\",le=\"0.0025\"} 1\n"
+    "d_seconds_bucket{pid=\"1\",code=\"2\\\"0\",le=\"1.0\"} 3\n"
+    "d_seconds_bucket{pid=\"1\",code=\"2\\\"0\",le=\"10000.0\"} 3\n"
+    "d_seconds_bucket{pid=\"1\",code=\"2\\\"0\",le=\"+Inf\"} 4\n"
+    "d_seconds_count{pid=\"1\",code=\"2\\\"0\"} 4\n"
+    "d_seconds_sum{pid=\"1\",code=\"2\\\"0\"} 2.5\n"
+    "d_seconds_bucket{le=\"0.5\"} 0\n"
+    "d_seconds_bucket{le=\"+Inf\"} 0\n"
+    "d_seconds_count 0\n"
+    "d_seconds_sum 0\n";
+
+TEST(Formats, WriteHistogramsAlike) {
+  EXPECT_EQ(to_prometheus_text(histogram()),
+            std::string("# HELP d_seconds Durations.\n# TYPE d_seconds histogram\n") + kHistogramLines);
+  EXPECT_EQ(to_open_metrics(histogram()),
+            std::string("# TYPE d_seconds histogram\n# HELP d_seconds Durations.\n") + kHistogramLines + "# EOF\n");
 }
 
 /// Label values as a container may choose them for its names.
