@@ -107,7 +107,7 @@ Result<std::unique_ptr<App>> App::make(const RunConfig& config) {
   if (!buckets) return std::move(buckets).error().with_context("--buckets");
   const probes::Probes::Options options{config.bpf && config.variant == Variant::kNode,
                                         config.host.proc,
-                                        {buckets->bounds_ns(), config.routes, config.max_series}};
+                                        {buckets->bounds_ns(), config.routes, static_cast<uint32_t>(config.max_series)}};
   parts->probes = std::make_unique<probes::Probes>(
       parts->loop, options, [parts = parts.get()](const process_event& event) { parts->on_process(event); });
   parts->watch_requests({*std::move(buckets), config.routes}, config.host.proc);

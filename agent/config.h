@@ -21,10 +21,6 @@ struct RunConfig {
   bool bpf = true;
   std::chrono::milliseconds sample_interval{1000};
   std::chrono::milliseconds scan_interval{10000};
-  std::vector<double> buckets{metrics::kDefaultClassicSeconds.begin(), metrics::kDefaultClassicSeconds.end()};
-  std::vector<std::string> routes;
-  std::vector<std::string> watch;
-  uint32_t max_series = 24;
   node::HostPaths host;
   /// Bounds of the classic histograms; metrics::Buckets takes them.
   std::vector<double> buckets{metrics::kDefaultClassicSeconds.begin(), metrics::kDefaultClassicSeconds.end()};

@@ -9,7 +9,6 @@
 #include <netinet/in.h>
 #include <string>
 #include <string_view>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +17,10 @@
 
 #include "agent/base/text.h"
 #include "agent/node/read_file.h"
+
+extern "C" {  // which the header of glibc 2.36 leaves out
+#include <sys/pidfd.h>
+}
 
 namespace manometer::node {
 namespace {
@@ -107,13 +110,12 @@ Result<bool> is_of(const UniqueFd& pidfd, const Process& process) {
 
 Result<std::optional<Descriptors>> Descriptors::open(const Process& process) {
   UniqueFd pidfd(::pidfd_open(process.pid(), 0));
-  if (!pidfd && errno == ESRCH) return std::optional<Descriptors>();
-  if (!pidfd) return Error::from_errno("pidfd_open");
-  const auto same = is_of(pidfd, process);
+  if (!pidfd && errno != ESRCH) return Error::from_errno("pidfd_open");
+  const auto same = pidfd ? is_of(pidfd, process) : false;
   if (!same) return same.error();
   // If it lives after pidfd_open, no other process can have had its pid meanwhile.
   if (!is_alive(process)) return std::optional<Descriptors>();
-  if (!*same) return Error("this /proc is of another pid namespace than the agent's");
+  if (!*same) return Error("its pid is not one of the agent's own pid namespace");
   UniqueFd directory(::openat(process.directory(), "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory) return Error::from_errno("open fd");
   return std::optional(Descriptors(std::move(pidfd), std::move(directory)));
