@@ -49,15 +49,6 @@ static __always_inline bool after(__u32 a, __u32 b) {
   return (__s32)(a - b) > 0;
 }
 
-/* The server sends no more: what has no end but this one has it now, what is not answered will not be. */
-static __always_inline void response_stream_ends(struct request_socket* socket, __u64 now_ns,
-                                                 enum request_unmatched reason) {
-  bool whole = socket->out.state == STREAM_CLOSES && reason == REQUEST_SERVER_CLOSED;
-  if (whole) finish_response(socket, socket->last_byte_ns);
-  socket->out.state = STREAM_OPAQUE;
-  give_up_pending(socket, now_ns, reason);
-}
-
 /* A connection as it is now. */
 static __always_inline void add_to_gauges(struct request_gauges* gauges, const struct request_socket* socket) {
   __u32 unread = socket->arrived - socket->read;
@@ -72,23 +63,28 @@ static __always_inline void add_to_gauges(struct request_gauges* gauges, const s
   }
 }
 
-/* Follows one direction through a segment. False: there is more than one run may look at. */
-static __always_inline bool follow(struct __sk_buff* skb, struct request_socket* socket, struct segment* segment,
+enum progress {
+  SEGMENT_DONE,
+  MESSAGE_ENDS,
+  RUN_ENDS, /* after as much as one run may look at */
+};
+
+/* Follows one direction through a segment. Of requests the end does not matter. */
+static __always_inline enum progress follow(struct __sk_buff* skb, struct request_socket* socket, struct segment* segment,
                                    bool response) {
   struct request_stream* stream = response ? &socket->out : &socket->in;
   for (__u32 i = 0; i < MAX_STEPS; ++i) {
     __u32 done = stream->seq - segment->seq;
-    if (done >= segment->length) return true;
+    if (done >= segment->length) return SEGMENT_DONE;
     if (stream->state >= STREAM_CLOSES) {
       stream->seq = segment->seq + segment->length;
-      return true;
+      return SEGMENT_DONE;
     }
     bool skips = !stream->in_line && (stream->state == STREAM_BODY || stream->state == STREAM_DATA);
     bool ends = skips ? skip_body(stream, segment->length - done) : look_at_line(skb, socket, segment, response);
-    if (response && ends) finish_response(socket, segment->now_ns);
-    if (response && stream->state == STREAM_FIRST && stream->held == 0 && socket->answered == socket->arrived) return true;
+    if (response && ends) return MESSAGE_ENDS;
   }
-  return false;
+  return RUN_ENDS;
 }
 
 /* Whether a segment begins with the first line of a message. */
@@ -189,12 +185,20 @@ int request_in(struct __sk_buff* skb) {
   struct segment segment;
   struct request_socket* socket = connection_of_packet(skb, &sk);
   if (!socket || !find_segment(skb, &segment) || segment.length == 0) return PASS;
-  if (!find_request(skb, socket, &segment, sk) || follow(skb, socket, &segment, false)) return PASS;
+  if (!find_request(skb, socket, &segment, sk)) return PASS;
+  if (follow(skb, socket, &segment, false) == SEGMENT_DONE) return PASS;
   bpf_tail_call(skb, &request_in_again, 0);
   if (socket->in.state == STREAM_FIRST) count_unmatched(socket, REQUEST_TOO_COMPLEX);
   socket->in.state = STREAM_LOST;
   socket->in.seq = segment.seq + segment.length;
   return PASS;
+}
+
+/* The server sends no more: what has no end but this one has it now, what is not answered will not be. */
+static __always_inline void server_closes(struct request_socket* socket, __u64 now_ns) {
+  if (socket->out.state == STREAM_CLOSES) finish_response(socket, socket->last_byte_ns);
+  socket->out.state = STREAM_OPAQUE;
+  give_up_pending(socket, now_ns, REQUEST_SERVER_CLOSED);
 }
 
 SEC("cgroup_skb/egress")
@@ -204,14 +208,16 @@ int request_out(struct __sk_buff* skb) {
   struct request_socket* socket = connection_of_packet(skb, &sk);
   if (!socket || !find_segment(skb, &segment)) return PASS;
   if (segment.length > 0 && find_response(skb, socket, &segment)) {
-    if (!follow(skb, socket, &segment, true)) {
+    enum progress progress = follow(skb, socket, &segment, true);
+    if (progress == MESSAGE_ENDS) finish_response(socket, segment.now_ns);
+    if (socket->out.seq != segment.seq + segment.length) {
       bpf_tail_call(skb, &request_out_again, 0);
       socket->out.state = STREAM_CLOSES;
       socket->out.seq = segment.seq + segment.length;
     }
   }
   if (socket->out.state == STREAM_OPAQUE) give_up_pending(socket, segment.now_ns, REQUEST_BAD_RESPONSE);
-  if (segment.fin) response_stream_ends(socket, segment.now_ns, REQUEST_SERVER_CLOSED);
+  if (segment.fin) server_closes(socket, segment.now_ns);
   return PASS;
 }
 
@@ -254,7 +260,7 @@ int BPF_PROG(request_state, struct sock* sk, int before, int now) {
   if (now == BPF_TCP_LISTEN && !by_cookie) mark_listener(sk);
   if (now != BPF_TCP_CLOSE || before == BPF_TCP_LISTEN) return 0;
   struct request_socket* socket = connection_of_sock(sk);
-  if (socket) response_stream_ends(socket, bpf_ktime_get_ns(), reason_of(sk->sk_err));
+  if (socket) give_up_pending(socket, bpf_ktime_get_ns(), reason_of(sk->sk_err));
   return 0;
 }
 

@@ -71,8 +71,9 @@ static __always_inline bool find_segment(struct __sk_buff* skb, struct segment* 
 
 /* Copies size bytes, at most `most`, out of a packet. False: they are not there. */
 static __always_inline bool load(struct __sk_buff* skb, __u32 offset, void* to, __u32 size, const __u32 most) {
-  asm volatile("" : "+r"(size)); /* what the compiler knows of it, the verifier has to see */
-  return size > 0 && size <= most && bpf_skb_load_bytes(skb, offset, to, size) == 0;
+  __u32 size_but_one = size - 1;
+  asm volatile("" : "+r"(size_but_one)); /* what the compiler knows of it, the verifier has to see */
+  return size_but_one < most && bpf_skb_load_bytes(skb, offset, to, size_but_one + 1) == 0;
 }
 
 /* Route of the request whose first line begins at offset, 0 for none. */
