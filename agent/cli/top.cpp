@@ -9,6 +9,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include "agent/cli/requests_table.h"
 #include "agent/cli/top_table.h"
 #include "agent/http/client.h"
 
@@ -30,6 +31,12 @@ std::string title(const TopConfig& config, size_t jvms) {
                      fmt::localtime(std::time(nullptr)));
 }
 
+std::string tables(const TopConfig& config, const std::optional<TopScrape>& before, const TopScrape& now) {
+  const auto jvms = make_rows(before, now);
+  const std::string requests = draw_requests(make_requests_rows(before, now));
+  return title(config, jvms.size()) + draw(jvms) + (requests.empty() ? "" : "\n") + requests;
+}
+
 /// A terminal's screen is drawn over, anything else gets one table after the other.
 void show(const std::string& text, bool is_terminal) {
   constexpr std::string_view kHomeAndClear = "\x1b[H\x1b[2J";
@@ -49,8 +56,7 @@ Result<void> top(const TopConfig& config) {
   TopScrape now = *std::move(first);
   for (;;) {
     if (before || !config.once) {
-      const auto rows = make_rows(before, now);
-      show(title(config, rows.size()) + draw(rows), is_terminal);
+      show(tables(config, before, now), is_terminal);
     }
     if (before && config.once) return {};
     std::this_thread::sleep_for(config.interval);

@@ -1,10 +1,8 @@
 #include "agent/cli/top_table.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <iterator>
-#include <map>
 
 #include <fmt/format.h>
 
@@ -13,36 +11,9 @@
 namespace manometer::cli {
 namespace {
 
-/// Who a sample is about: namespace, pod, container, pid.
-using TargetKey = std::array<std::string, 4>;
-
-TargetKey key_of(const metrics::Sample& sample) {
-  const auto label = [&](const char* name) {
-    const auto found = sample.labels.find(name);
-    return found == sample.labels.end() ? std::string() : found->second;
-  };
-  return {label("namespace"), label("pod"), label("container"), label("pid")};
-}
-
 TargetKey container_of(TargetKey key) {
   key.back().clear();
   return key;
-}
-
-/// Sums of the samples with one name, by target.
-using Sums = std::map<TargetKey, double>;
-
-Sums sums(const TopScrape& scrape, std::string_view name) {
-  Sums out;
-  for (const metrics::Sample& sample : scrape.samples) {
-    if (sample.name == name) out[key_of(sample)] += sample.value;
-  }
-  return out;
-}
-
-std::optional<double> find(const Sums& sums, const TargetKey& key) {
-  const auto found = sums.find(key);
-  return found == sums.end() ? std::nullopt : std::optional(found->second);
 }
 
 /// Shares of time by target, from a counter of seconds in two scrapes.
@@ -58,20 +29,6 @@ Sums shares(const std::optional<TopScrape>& before, const TopScrape& now, std::s
   return out;
 }
 
-std::string who(const TargetKey& key) {
-  const auto& [namespace_name, pod, container, pid] = key;
-  std::string out;
-  for (const std::string& part : {namespace_name, pod, container}) {
-    if (!part.empty()) out += (out.empty() ? "" : "/") + printable(part);
-  }
-  return out.empty() ? "-" : out;
-}
-
-/// At most width characters; of a long name the end tells more than the start.
-std::string fit(const std::string& text, size_t width) {
-  return text.size() <= width ? text : ".." + text.substr(text.size() - (width - 2));
-}
-
 std::string bytes_of(std::optional<double> used, std::optional<double> limit) {
   if (!used) return "-";
   return limit ? fmt::format("{}/{}", human_bytes(*used), human_bytes(*limit)) : human_bytes(*used);
@@ -79,11 +36,6 @@ std::string bytes_of(std::optional<double> used, std::optional<double> limit) {
 
 std::string percent(std::optional<double> ratio) {
   return ratio ? fmt::format("{:.1f}", *ratio * 100) : "-";
-}
-
-std::string label_of(const metrics::Sample& sample, const char* name) {
-  const auto found = sample.labels.find(name);
-  return found == sample.labels.end() ? "" : printable(found->second);
 }
 
 }  // namespace
@@ -116,8 +68,8 @@ std::vector<TopRow> make_rows(const std::optional<TopScrape>& before, const TopS
     const TargetKey container = container_of(key);
     TopRow row{who(key),
                printable(key.back()),
-               label_of(sample, "collector"),
-               label_of(sample, "reason"),
+               printable(label_of(sample, "collector")),
+               printable(label_of(sample, "reason")),
                find(used, key),
                find(max, key),
                find(live, key),

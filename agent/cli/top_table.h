@@ -4,8 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/base/types.h"
-#include "agent/metrics/parse.h"
+#include "agent/cli/top_scrape.h"
 
 namespace manometer::cli {
 
@@ -22,12 +21,6 @@ struct TopRow {
   std::optional<double> stop_ratio;  // the same in all safepoints
   std::optional<double> container_bytes;
   std::optional<double> limit_bytes;
-};
-
-/// What one scrape says, and when it was taken.
-struct TopScrape {
-  std::vector<metrics::Sample> samples;
-  TimePoint at;
 };
 
 /// The rows of the later scrape, those with the largest share of GC first. Without an earlier one there are no shares.

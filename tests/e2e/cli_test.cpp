@@ -1,5 +1,6 @@
 // The agent as a person starts and stops it.
 
+#include <array>
 #include <csignal>
 #include <fstream>
 #include <iterator>
@@ -8,7 +9,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "agent/metrics/batch.h"
+#include "agent/metrics/exposition.h"
 #include "tests/support/agent.h"
+#include "tests/support/exporter.h"
 #include "tests/support/fake_node.h"
 
 namespace manometer {
@@ -100,6 +104,29 @@ TEST(Cli, TopPrintsOneTable) {
   EXPECT_EQ(top.code, 0);
   EXPECT_THAT(top.out, AllOf(HasSubstr("CONTAINER"), HasSubstr("no JVM runs here")));
   EXPECT_EQ(top.out.find('\x1b'), std::string::npos) << "plain where it is no terminal";
+}
+
+/// Answers as an agent that watches a server which is no JVM, and of which 10 more requests came with every scrape.
+http::Handler ten_more_requests() {
+  return [count = uint64_t{0}](const http::Request& request) mutable {
+    constexpr metrics::Metric kDuration{"manometer_http_request_duration_seconds", "D.", metrics::kHistogram};
+    count += 10;
+    metrics::Batch batch;
+    batch.add_histogram(kDuration, {{"container", "nginx"}, {"pid", "7"}}, {{"code", "500"}}, std::array{0.01, 0.02},
+                        std::array<uint64_t, 3>{0, count, count}, 1);
+    return http::make_response(request, boost::beast::http::status::ok, "text/plain",
+                               metrics::to_prometheus_text(batch.take()));
+  };
+}
+
+TEST(Cli, TopPrintsATableOfRequestsToo) {
+  const test::Exporter agent(ten_more_requests());
+  const test::Finished top =
+      test::run({agent_binary(), "top", "--agent", agent.address(), "--once", "--interval", "500ms"});
+  EXPECT_EQ(top.code, 0);
+  EXPECT_THAT(top.out, testing::ContainsRegex("no JVM runs here\n\nREQUESTS .*\nCONTAINER, PID .*\n"
+                                              "nginx .* 100 p50     -     -        -  15ms      -         -\n"
+                                              "pid 7 .*  20ms\n"));
 }
 
 TEST(Cli, CheckOfTheSidecarSaysWhatIsMissing) {

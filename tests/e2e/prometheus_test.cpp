@@ -2,9 +2,7 @@
 
 #include <array>
 #include <csignal>
-#include <thread>
 
-#include <boost/asio/io_context.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -13,6 +11,7 @@
 #include "agent/metrics/batch.h"
 #include "agent/metrics/exposition.h"
 #include "tests/support/agent.h"
+#include "tests/support/exporter.h"
 #include "tests/support/fake_node.h"
 #include "tests/support/perf_data.h"
 #include "tests/support/skip.h"
@@ -68,30 +67,6 @@ class PrometheusTest : public testing::Test {
 
   FakeNode node_;
   std::optional<Agent> agent_;
-};
-
-/// A server of our own, for Prometheus to scrape.
-class Exporter {
- public:
-  explicit Exporter(http::Handler respond) {
-    auto server = http::Server::open(loop_, "127.0.0.1:0", std::move(respond), {});
-    if (!server) throw std::runtime_error(server.error().message());
-    server_ = *std::move(server);
-    thread_ = std::thread([this] { loop_.run(); });
-  }
-  ~Exporter() {
-    loop_.stop();
-    thread_.join();
-  }
-  Exporter(const Exporter&) = delete;
-  Exporter& operator=(const Exporter&) = delete;
-
-  std::string address() const { return "127.0.0.1:" + std::to_string(server_->endpoint().port()); }
-
- private:
-  boost::asio::io_context loop_{1};
-  std::unique_ptr<http::Server> server_;
-  std::thread thread_;
 };
 
 /// Answers with the agent's plain text, whatever is asked for: Prometheus 2.42 cannot be told to want no OpenMetrics.
@@ -178,7 +153,7 @@ TEST_F(PrometheusTest, ScrapesOpenMetrics) {
 }
 
 TEST_F(PrometheusTest, ScrapesPlainText) {
-  const Exporter relay(plain_relay(agent_->address()));
+  const test::Exporter relay(plain_relay(agent_->address()));
   const Prometheus prometheus(relay.address());
   expect_scraped(prometheus, *agent_);
   EXPECT_THAT(prometheus.api("metadata"), HasSubstr("\"manometer_events_lost_total\""));
@@ -202,7 +177,7 @@ class PrometheusHistogram : public testing::TestWithParam<bool> {
 
 TEST_P(PrometheusHistogram, IsTakenAsOne) {
   const bool open_metrics = GetParam();
-  const Exporter exporter([open_metrics](const http::Request& request) {
+  const test::Exporter exporter([open_metrics](const http::Request& request) {
     return http::make_response(
         request, boost::beast::http::status::ok,
         open_metrics ? "application/openmetrics-text; version=1.0.0; charset=utf-8" : "text/plain; version=0.0.4",
