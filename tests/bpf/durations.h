@@ -7,6 +7,15 @@
 
 namespace manometer::test {
 
+/// Which of so many in order, from 1, is the least that at least this share is not above. Throws if there are none.
+inline uint64_t quantile_rank(double share, uint64_t count) {
+  if (count == 0) throw std::runtime_error("no quantile of nothing");
+  // Not quite 1: the product of a share and a whole number may come out a little high.
+  constexpr double kRoundUp = 1 - 1e-6;
+  const auto rank = static_cast<uint64_t>(share * static_cast<double>(count) + kRoundUp);
+  return std::clamp<uint64_t>(rank, 1, count);
+}
+
 /// Every one of many durations, so that their quantiles are exact.
 class Durations {
  public:
@@ -19,10 +28,8 @@ class Durations {
 
   /// The least of them that at least this share is not above. Throws if there are none.
   uint64_t quantile_ns(double share) const {
-    if (all_.empty()) throw std::runtime_error("no durations");
-    const auto rank = static_cast<size_t>(share * static_cast<double>(all_.size()) + kRoundUp);
+    const size_t index = quantile_rank(share, all_.size()) - 1;
     std::vector<uint64_t> sorted = all_;
-    const size_t index = std::clamp<size_t>(rank, 1, sorted.size()) - 1;
     std::ranges::nth_element(sorted, sorted.begin() + static_cast<ptrdiff_t>(index));
     return sorted[index];
   }
@@ -30,9 +37,6 @@ class Durations {
   const std::vector<uint64_t>& all() const { return all_; }
 
  private:
-  // Not quite 1: the product of a share and a whole number may come out a little high.
-  static constexpr double kRoundUp = 1 - 1e-6;
-
   std::vector<uint64_t> all_;
   uint64_t sum_ns_ = 0;
 };

@@ -1,7 +1,9 @@
 // Every kind of server answers as its test expects in every JDK, works on no more requests at a time than it should,
 // and stands still when its JVM does.
 
+#include <algorithm>
 #include <atomic>
+#include <ostream>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -23,6 +25,10 @@ struct Kind {
   int jdk = 0;
   std::string name;
 };
+
+std::ostream& operator<<(std::ostream& out, const Kind& kind) {
+  return out << kind.name << " in JDK " << kind.jdk;
+}
 
 std::vector<Kind> all_kinds() {
   std::vector<Kind> out;

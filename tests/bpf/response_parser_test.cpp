@@ -2,6 +2,8 @@
 
 #include "tests/bpf/response_parser.h"
 
+#include <ostream>
+
 #include <gtest/gtest.h>
 
 namespace manometer::test {
@@ -14,6 +16,10 @@ struct Case {
   bool to_head = false;
   bool closes = false;
 };
+
+std::ostream& operator<<(std::ostream& out, const Case& response) {
+  return out << response.name;
+}
 
 class WholeResponse : public testing::TestWithParam<Case> {};
 
