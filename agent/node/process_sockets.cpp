@@ -11,16 +11,13 @@
 #include <string_view>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <unordered_set>
 #include <vector>
 
 #include "agent/base/text.h"
 #include "agent/node/read_file.h"
-
-extern "C" {  // which the header of glibc 2.36 leaves out
-#include <sys/pidfd.h>
-}
 
 namespace manometer::node {
 namespace {
@@ -109,7 +106,8 @@ Result<bool> is_of(const UniqueFd& pidfd, const Process& process) {
 }
 
 Result<std::optional<Descriptors>> Descriptors::open(const Process& process) {
-  UniqueFd pidfd(::pidfd_open(process.pid(), 0));
+  // glibc 2.36 has both calls in a header that C++ cannot use.
+  UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, process.pid(), 0)));
   if (!pidfd && errno != ESRCH) return Error::from_errno("pidfd_open");
   const auto same = pidfd ? is_of(pidfd, process) : false;
   if (!same) return same.error();
@@ -144,7 +142,7 @@ Result<std::optional<uint64_t>> Descriptors::socket_inode(int number) const {
 }
 
 Result<std::optional<UniqueFd>> Descriptors::duplicate(int number, uint64_t inode) const {
-  UniqueFd fd(::pidfd_getfd(pidfd_.get(), number, 0));
+  UniqueFd fd(static_cast<int>(::syscall(SYS_pidfd_getfd, pidfd_.get(), number, 0)));
   if (!fd && (errno == EBADF || errno == ESRCH)) return std::optional<UniqueFd>();
   if (!fd) return Error::from_errno("pidfd_getfd");
   // The number may have got another file since its link was read.
