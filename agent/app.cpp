@@ -19,6 +19,7 @@
 #include "agent/node/capabilities.h"
 #include "agent/node/cgroup2.h"
 #include "agent/probes/probes.h"
+#include "agent/requests/process_finder.h"
 #include "agent/requests/watch.h"
 
 namespace manometer {
@@ -55,24 +56,39 @@ struct App::Parts {
     const auto pid = static_cast<pid_t>(event.pid);
     if (event.kind == PROCESS_EXEC) {
       watch->discovery().on_exec(pid);
+      if (finder) finder->on_exec(pid);
     } else {
-      watch->discovery().on_exit({pid, jvm::to_ticks(event.start_boottime_ns)});
+      const ProcessKey key{pid, jvm::to_ticks(event.start_boottime_ns)};
+      watch->discovery().on_exit(key);
+      if (finder) finder->on_exit(key);
     }
   }
 
-  void watch_requests(requests::Watch::Options options, const std::string& proc_root) {
+  /// Without the probe, or a cgroup2 tree to put it on, requests stay unmeasured.
+  Result<void> watch_requests(const RunConfig& config, metrics::Buckets buckets) {
+    using requests::Watch;
     probes::RequestProbe* const probe = probes->request();
-    if (probe == nullptr) return;
-    auto cgroups = node::open_cgroup2_root(watch->cgroup_mount(), proc_root);
-    if (!cgroups) {
-      spdlog::warn("requests are not measured: {}", printable(cgroups.error().message()));
-      return;
-    }
-    requests = std::make_unique<requests::Watch>(watch->pool(), *probe, *std::move(cgroups), watch->log(), std::move(options));
+    if (probe == nullptr) return {};
+    auto cgroups = node::open_cgroup2_root(watch->cgroup_mount(), config.host.proc);
+    if (!cgroups) return std::move(cgroups).error();
+    requests = std::make_unique<Watch>(watch->pool(), watch->containers(), *probe, *std::move(cgroups), watch->log(),
+                                       Watch::Options{std::move(buckets), config.routes});
     watch->registry().on_found = [this](const jvm::FoundJvm& jvm, const container::Target& target) {
-      requests->add(jvm.key, target, jvm.cgroup, jvm.process);
+      requests->add(Watch::Reason::kIsJvm, {jvm.key, jvm.namespace_pid, jvm.cgroup, jvm.process}, target);
     };
-    watch->registry().on_gone = [this](const ProcessKey& key) { requests->remove(key); };
+    watch->registry().on_gone = [this](const ProcessKey& key) { requests->remove(Watch::Reason::kIsJvm, key); };
+    requests::ProcessFinder::Options options{{}, config.scan_interval};
+    for (const std::string& text : config.watch) {
+      auto pattern = requests::parse_watch_pattern(text);
+      if (!pattern) return std::move(pattern).error().with_context("--watch");
+      options.patterns.push_back(*std::move(pattern));
+    }
+    finder = std::make_unique<requests::ProcessFinder>(
+        loop, watch->pool(), watch->proc(), watch->log(), std::move(options),
+        requests::ProcessFinder::Callbacks{
+            [this](const requests::FoundProcess& found) { requests->add(Watch::Reason::kMatchesPattern, found); },
+            [this](const ProcessKey& key) { requests->remove(Watch::Reason::kMatchesPattern, key); }});
+    return {};
   }
 
   boost::asio::io_context loop{1};
@@ -80,7 +96,8 @@ struct App::Parts {
   boost::asio::posix::stream_descriptor standard_input;
   std::unique_ptr<jvm::Watch> watch;
   std::unique_ptr<probes::Probes> probes;
-  std::unique_ptr<requests::Watch> requests;  // nullptr: not measured
+  std::unique_ptr<requests::Watch> requests;        // nullptr: not measured
+  std::unique_ptr<requests::ProcessFinder> finder;  // the same
   std::unique_ptr<http::Scrape> scrape;
   std::unique_ptr<http::Server> server;
 };
@@ -110,7 +127,8 @@ Result<std::unique_ptr<App>> App::make(const RunConfig& config) {
                                         {buckets->bounds_ns(), config.routes, static_cast<uint32_t>(config.max_series)}};
   parts->probes = std::make_unique<probes::Probes>(
       parts->loop, options, [parts = parts.get()](const process_event& event) { parts->on_process(event); });
-  parts->watch_requests({*std::move(buckets), config.routes}, config.host.proc);
+  const auto requests = parts->watch_requests(config, *std::move(buckets));
+  if (!requests) spdlog::warn("requests are not measured: {}", printable(requests.error().message()));
   jvm::Watch& watching = *parts->watch;
   parts->scrape = std::make_unique<http::Scrape>(
       collectors::make_collectors(
@@ -140,6 +158,7 @@ void App::run() {
   if (!parts_->watch->cgroup_mount()) spdlog::warn("no memory controller is mounted: container memory is not measured");
   stop_on_signals();
   parts_->watch->start();
+  if (parts_->finder) parts_->finder->start();
   const auto endpoint = parts_->server->endpoint();
   spdlog::info("listening on {}:{}", endpoint.address().to_string(), endpoint.port());
   parts_->loop.run();

@@ -35,7 +35,9 @@ class Watch {
   bool stop() { return pool_.stop(); }
 
   const std::optional<node::CgroupMount>& cgroup_mount() const { return mount_; }
+  const node::ProcFs& proc() const { return proc_; }
   const container::Index& containers() const { return containers_; }
+  container::Index& containers() { return containers_; }
   const Registry& registry() const { return registry_; }
   Registry& registry() { return registry_; }
   const BlockingPool& pool() const { return pool_; }

@@ -19,28 +19,51 @@ std::string unified_path(const std::vector<node::CgroupLine>& lines) {
 
 }  // namespace
 
-Watch::Watch(BlockingPool& pool, probes::RequestProbe& probe, UniqueFd cgroups, LogOnce& log, Options options)
-    : pool_(pool), probe_(probe), cgroups_(std::move(cgroups)), log_(log), options_(std::move(options)) {}
+Watch::Watch(BlockingPool& pool, container::Index& containers, probes::RequestProbe& probe, UniqueFd cgroups,
+             LogOnce& log, Options options)
+    : pool_(pool),
+      containers_(containers),
+      probe_(probe),
+      cgroups_(std::move(cgroups)),
+      log_(log),
+      options_(std::move(options)) {}
 
-void Watch::add(const ProcessKey& key, container::Target target, const std::vector<node::CgroupLine>& cgroup,
-                node::Process process) {
-  if (processes_.contains(key)) return;
-  auto counts = probe_.add(key.pid);
+container::Target Watch::make_target(const FoundProcess& found, const std::string& container) const {
+  container::Target target = containers_.all().at(container).target;
+  target.pid = std::to_string(found.namespace_pid);
+  // Two pid namespaces in one cgroup: rare, but a series must have one process only.
+  const bool taken = std::ranges::any_of(processes_, [&](const auto& other) { return other.second.target == target; });
+  if (taken) *target.pid += fmt::format("-{}", found.key.pid);
+  return target;
+}
+
+void Watch::add(Reason reason, const FoundProcess& found, std::optional<container::Target> target) {
+  if (const auto known = processes_.find(found.key); known != processes_.end()) {
+    known->second.reasons.insert(reason);
+    return;
+  }
+  auto counts = probe_.add(found.key.pid);
   if (!counts) {
     log_.warn("requests", "requests are not measured: " + counts.error().message());
     return;
   }
+  std::string container = containers_.acquire(found.cgroup);
+  if (!target) target = make_target(found, container);
   const auto [added, fresh] =
-      processes_.emplace(key, Process{std::move(target), unified_path(cgroup), std::move(process), *std::move(counts)});
+      processes_.emplace(found.key, Process{*std::move(target), {reason}, std::move(container),
+                                            unified_path(found.cgroup), found.process, *std::move(counts)});
   attach_links();
-  mark_sockets(key, added->second);
+  mark_sockets(found.key, added->second);
 }
 
-void Watch::remove(const ProcessKey& key) {
+void Watch::remove(Reason reason, const ProcessKey& key) {
   const auto found = processes_.find(key);
   if (found == processes_.end()) return;
+  found->second.reasons.erase(reason);
+  if (!found->second.reasons.empty()) return;
   const std::string cgroup = found->second.cgroup;
   probe_.remove(found->second.counts);
+  containers_.release(found->second.container);
   processes_.erase(found);
   attach_links();
   mark_shared(cgroup);

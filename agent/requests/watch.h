@@ -11,10 +11,12 @@
 #include "agent/base/log.h"
 #include "agent/base/types.h"
 #include "agent/base/unique_fd.h"
+#include "agent/container/index.h"
 #include "agent/container/target.h"
 #include "agent/metrics/buckets.h"
 #include "agent/node/proc_fs.h"
 #include "agent/probes/request_probe.h"
+#include "agent/requests/match_process.h"
 
 namespace manometer::requests {
 
@@ -22,9 +24,14 @@ namespace manometer::requests {
 /// their sockets. Lives on the loop.
 class Watch {
  public:
+  /// Who asks for a process to be watched. It is as long as one of them does.
+  enum class Reason { kIsJvm, kMatchesPattern };
+
   struct Process {
     container::Target target;
-    std::string cgroup;  // in the cgroup2 tree
+    std::set<Reason> reasons;
+    std::string container;  // key in container::Index
+    std::string cgroup;     // in the cgroup2 tree
     node::Process process;
     probes::RequestProbe::Target counts;
   };
@@ -36,12 +43,12 @@ class Watch {
   };
 
   /// cgroups: the root of the cgroup2 tree. All of them must outlive it.
-  Watch(BlockingPool& pool, probes::RequestProbe& probe, UniqueFd cgroups, LogOnce& log, Options options);
+  Watch(BlockingPool& pool, container::Index& containers, probes::RequestProbe& probe, UniqueFd cgroups, LogOnce& log,
+        Options options);
 
-  /// Measures a process from now on. Nothing happens to one that is watched already.
-  void add(const ProcessKey& key, container::Target target, const std::vector<node::CgroupLine>& cgroup,
-           node::Process process);
-  void remove(const ProcessKey& key);
+  /// Measures a process from now on. target: of its series, if it has others; else it is made here.
+  void add(Reason reason, const FoundProcess& found, std::optional<container::Target> target = std::nullopt);
+  void remove(Reason reason, const ProcessKey& key);
   /// Marks what processes listen on since they were added, where the kernel does not do so itself.
   void look_for_listeners();
 
@@ -55,12 +62,14 @@ class Watch {
   bool marking() const { return marking_ > 0; }
 
  private:
+  container::Target make_target(const FoundProcess& found, const std::string& container) const;
   void attach_links();
   std::optional<probes::RequestProbe::Attachment> attach(const std::string& path);
   void mark_sockets(const ProcessKey& key, const Process& process);
   void mark_shared(const std::string& cgroup);
 
   BlockingPool& pool_;
+  container::Index& containers_;
   probes::RequestProbe& probe_;
   UniqueFd cgroups_;
   LogOnce& log_;

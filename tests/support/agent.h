@@ -40,6 +40,7 @@ class Agent {
 
   const std::string& address() const { return address_; }
   Child& child() { return child_; }
+  pid_t pid() const { return child_.pid(); }
   /// GET target; throws if there is no answer.
   std::string get(const std::string& target, const LabelMap& headers = {}) const;
   Scraped scrape() const;
