@@ -44,6 +44,8 @@ struct Mapping {
 struct CgroupLine {
   std::string controllers;
   std::string path;
+
+  bool operator==(const CgroupLine&) const = default;
 };
 
 Result<ProcStat> parse_stat(std::string_view text);
