@@ -136,8 +136,8 @@ Finding check_probe(const probes::Status& probe, Variant variant) {
   if (probe.attached) return finding;
   finding.status = variant == Variant::kNode ? Status::kDegraded : Status::kMissing;
   finding.detail =
-      variant == Variant::kNode ? probe.error + "; new JVMs are found by the scan" : "not part of the sidecar";
-  if (variant == Variant::kNode) finding.advice = "run as root, or add the capabilities BPF and PERFMON";
+      variant == Variant::kNode ? fmt::format("{}; {}", probe.error, probe.without) : "not part of the sidecar";
+  if (variant == Variant::kNode) finding.advice = fmt::format("run as root, or add the capabilities {}", probe.needs);
   return finding;
 }
 
