@@ -168,7 +168,8 @@ Result<bool> check(const CheckConfig& config) {
   boost::asio::io_context loop{1};
   const auto watch = jvm::Watch::open(loop, {config.host});
   if (!watch) return watch.error();
-  const probes::Probes probes(loop, {config.variant == Variant::kNode, config.host.proc, {}}, [](const process_event&) {});
+  const probes::Probes probes(loop, {config.variant == Variant::kNode, config.host.proc, {}},
+                              [](const process_event&) {});
 
   Report report{config.variant == Variant::kNode ? "node" : "sidecar", {}, {}};
   report.findings = {check_processes(config.host),

@@ -17,9 +17,9 @@ std::unique_ptr<Probe> Probes::open(Status status, const Options& options, Open 
 
 Probes::Probes(boost::asio::io_context& loop, const Options& options, ProcessProbe::OnEvent on_process) {
   const uint32_t pid_namespace = pid_namespace_of(options.proc_root);
-  process_ = open<ProcessProbe>(
-      {.name = "process", .needs = "BPF and PERFMON", .without = "new JVMs are found by the scan"}, options,
-      [&] { return ProcessProbe::open(loop, pid_namespace, std::move(on_process)); });
+  process_ =
+      open<ProcessProbe>({.name = "process", .needs = "BPF and PERFMON", .without = "new JVMs are found by the scan"},
+                         options, [&] { return ProcessProbe::open(loop, pid_namespace, std::move(on_process)); });
   request_ = open<RequestProbe>(
       {.name = "request", .needs = "BPF, PERFMON and NET_ADMIN", .without = "requests are not measured"}, options, [&] {
         RequestProbe::Options request = options.request;
