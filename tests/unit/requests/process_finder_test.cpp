@@ -258,11 +258,14 @@ TEST_F(FakeProcessFinderTest, TakesAUsedPidForAnotherProcess) {
   EXPECT_EQ(found_.back().key.start_ticks, 200U);
 }
 
-TEST_F(FakeProcessFinderTest, IgnoresKernelThreads) {
+TEST_F(FakeProcessFinderTest, IgnoresKernelThreadsAndZombies) {
   constexpr pid_t kThread = 2;
+  constexpr pid_t kZombie = 43;
   node_.add_jvm({.pid = kPid}, {});
   node_.add_jvm({.pid = kThread}, {});
   node_.write("proc/2/stat", "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 100 0 0\n");
+  node_.add_jvm({.pid = kZombie}, {});
+  node_.write("proc/43/stat", "43 (java) Z 1 1 1 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 100 0 0\n");
   start("cgroup:*", kNever, node_.proc());
   ASSERT_TRUE(run_until([&] { return finder_->scanned(); }));
   EXPECT_THAT(events_, ElementsAre(found(kPid)));
