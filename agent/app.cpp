@@ -122,18 +122,18 @@ Result<std::unique_ptr<App>> App::make(const RunConfig& config) {
   bpf::set_up_libbpf_log();
   auto buckets = metrics::Buckets::make(config.buckets);
   if (!buckets) return std::move(buckets).error().with_context("--buckets");
-  const probes::Probes::Options options{config.bpf && config.variant == Variant::kNode,
-                                        config.host.proc,
-                                        {buckets->bounds_ns(), config.routes, static_cast<uint32_t>(config.max_series)}};
+  const probes::Probes::Options options{
+      config.bpf && config.variant == Variant::kNode,
+      config.host.proc,
+      {buckets->bounds_ns(), config.routes, static_cast<uint32_t>(config.max_series)}};
   parts->probes = std::make_unique<probes::Probes>(
       parts->loop, options, [parts = parts.get()](const process_event& event) { parts->on_process(event); });
   const auto requests = parts->watch_requests(config, *std::move(buckets));
   if (!requests) spdlog::warn("requests are not measured: {}", printable(requests.error().message()));
   jvm::Watch& watching = *parts->watch;
   parts->scrape = std::make_unique<http::Scrape>(
-      collectors::make_collectors(
-          {watching.containers(), watching.registry(), watching.discovery(), *parts->probes, watching.pool(),
-           parts->requests.get()}),
+      collectors::make_collectors({watching.containers(), watching.registry(), watching.discovery(), *parts->probes,
+                                   watching.pool(), parts->requests.get()}),
       [&watching] { return watching.ready(); }, *parts->server, watching.log());
   return std::unique_ptr<App>(new App(std::move(parts)));
 }

@@ -43,7 +43,8 @@ struct {
   __uint(max_entries, 1);
   __uint(key_size, sizeof(__u32));
   __array(values, int(void*));
-} request_in_again SEC(".maps") = {.values = {(void*)&request_in}}, request_out_again SEC(".maps") = {.values = {(void*)&request_out}};
+} request_in_again SEC(".maps") = {.values = {(void*)&request_in}}, request_out_again
+                                                                    SEC(".maps") = {.values = {(void*)&request_out}};
 
 static __always_inline bool after(__u32 a, __u32 b) {
   return (__s32)(a - b) > 0;
@@ -70,8 +71,8 @@ enum progress {
 };
 
 /* Follows one direction through a segment. Of requests the end does not matter. */
-static __always_inline enum progress follow(struct __sk_buff* skb, struct request_socket* socket, struct segment* segment,
-                                   bool response) {
+static __always_inline enum progress follow(struct __sk_buff* skb, struct request_socket* socket,
+                                            struct segment* segment, bool response) {
   struct request_stream* stream = response ? &socket->out : &socket->in;
   for (__u32 i = 0; i < MAX_STEPS; ++i) {
     __u32 done = stream->seq - segment->seq;
@@ -143,8 +144,8 @@ static __always_inline bool find_request(struct __sk_buff* skb, struct request_s
   return true;
 }
 
-/* False: what is sent was sent before. Else where a response may begin, although the one before has no end that could be
-   seen, or none was expected, is noted. */
+/* False: what is sent was sent before. Else where a response may begin, although the one before has no end that could
+   be seen, or none was expected, is noted. */
 static __always_inline bool find_response(struct __sk_buff* skb, struct request_socket* socket,
                                           struct segment* segment) {
   struct request_stream* stream = &socket->out;
@@ -233,7 +234,8 @@ int BPF_PROG(request_read, struct sock* sk) {
     if (pending->number == socket->read) {
       if (!after(tcp->copied_seq, pending->seq)) break;
       pending->read_ns = now_ns;
-      if (target_of(socket)) observe(socket->target, REQUEST_ENTRY_STAGES + REQUEST_QUEUE, now_ns - pending->arrival_ns);
+      if (target_of(socket))
+        observe(socket->target, REQUEST_ENTRY_STAGES + REQUEST_QUEUE, now_ns - pending->arrival_ns);
     }
     ++socket->read;
   }
@@ -261,6 +263,10 @@ int BPF_PROG(request_state, struct sock* sk, int before, int now) {
   if (now != BPF_TCP_CLOSE || before == BPF_TCP_LISTEN) return 0;
   struct request_socket* socket = connection_of_sock(sk);
   if (socket) give_up_pending(socket, bpf_ktime_get_ns(), reason_of(sk->sk_err));
+  if (by_cookie) {
+    __u64 cookie = sk->__sk_common.skc_cookie.counter;
+    bpf_map_delete_elem(&request_sockets_by_cookie, &cookie);
+  }
   return 0;
 }
 

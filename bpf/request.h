@@ -12,13 +12,13 @@
 #include <linux/types.h>
 #endif
 
-#define REQUEST_TARGETS 1024   /* watched processes at most */
-#define REQUEST_SERIES 256     /* series of the duration at most, for one target */
-#define REQUEST_SLOTS 199      /* 161 bounds of the native schema, at most 32 classic ones, one slot above: 194 */
-#define REQUEST_BOUNDS 256     /* for a binary search; what is not used is 2^64 - 1 */
-#define REQUEST_PENDING 8      /* requests of one connection that wait for their responses, pipelined */
-#define REQUEST_LINE 32        /* bytes of a line that are looked at: "Transfer-Encoding: chunked", a 15-digit length */
-#define REQUEST_PATH 64        /* bytes of a path that routes can tell apart */
+#define REQUEST_TARGETS 1024 /* watched processes at most */
+#define REQUEST_SERIES 256   /* series of the duration at most, for one target */
+#define REQUEST_SLOTS 199    /* 161 bounds of the native schema, at most 32 classic ones, one slot above: 194 */
+#define REQUEST_BOUNDS 256   /* for a binary search; what is not used is 2^64 - 1 */
+#define REQUEST_PENDING 8    /* requests of one connection that wait for their responses, pipelined */
+#define REQUEST_LINE 32      /* bytes of a line that are looked at: "Transfer-Encoding: chunked", a 15-digit length */
+#define REQUEST_PATH 64      /* bytes of a path that routes can tell apart */
 
 enum request_stage {
   REQUEST_QUEUE,      /* arrival to first read */
@@ -49,23 +49,23 @@ enum request_method {
 
 /* Why a request has no duration. Each request is counted once: as observed, or under one of these. */
 enum request_unmatched {
-  REQUEST_NOT_HTTP,        /* a connection whose client does not begin as HTTP/1 does; counted once for each */
-  REQUEST_BEFORE_AGENT,    /* on a connection older than the agent, before its first response was seen */
-  REQUEST_PIPELINE_FULL,   /* behind REQUEST_PENDING others */
-  REQUEST_OUT_OF_ORDER,    /* lost sight of in segments that came out of order */
-  REQUEST_TOO_COMPLEX,     /* lost sight of in a segment with more lines than a program may look at */
-  REQUEST_CLIENT_RESET,    /* the client reset the connection before the last byte was out */
-  REQUEST_SERVER_CLOSED,   /* the server closed before its response was whole */
-  REQUEST_TIMED_OUT,       /* the connection timed out */
-  REQUEST_BAD_RESPONSE,    /* what was sent back is not HTTP/1 */
+  REQUEST_NOT_HTTP,      /* a connection whose client does not begin as HTTP/1 does; counted once for each */
+  REQUEST_BEFORE_AGENT,  /* on a connection older than the agent, before its first response was seen */
+  REQUEST_PIPELINE_FULL, /* behind REQUEST_PENDING others */
+  REQUEST_OUT_OF_ORDER,  /* lost sight of in segments that came out of order */
+  REQUEST_TOO_COMPLEX,   /* lost sight of in a segment with more lines than a program may look at */
+  REQUEST_CLIENT_RESET,  /* the client reset the connection before the last byte was out */
+  REQUEST_SERVER_CLOSED, /* the server closed before its response was whole */
+  REQUEST_TIMED_OUT,     /* the connection timed out */
+  REQUEST_BAD_RESPONSE,  /* what was sent back is not HTTP/1 */
   REQUEST_UNMATCHED_REASONS,
 };
 
 /* Entry 0 of a target. */
 struct request_target {
-  __u64 id;             /* never used again; 0: none */
-  __u64 other;          /* durations that found no series left */
-  __u64 no_request;     /* responses to no request that was seen, for instance a server's 408 to an idle client */
+  __u64 id;         /* never used again; 0: none */
+  __u64 other;      /* durations that found no series left */
+  __u64 no_request; /* responses to no request that was seen, for instance a server's 408 to an idle client */
   __u64 unmatched[REQUEST_UNMATCHED_REASONS];
   __u32 series[REQUEST_SERIES]; /* request_series_key() of each; 0: free */
 };
@@ -96,25 +96,25 @@ static inline __u32 request_route_of(__u32 key) {
 }
 
 enum request_stream_state {
-  STREAM_NEW,       /* nothing seen yet */
-  STREAM_FIRST,     /* before or in the first line of a message */
-  STREAM_HEADER,    /* before or in a header line */
-  STREAM_BODY,      /* `left` bytes of it are to come */
-  STREAM_CHUNK,     /* before or in a line with the size of a chunk */
-  STREAM_DATA,      /* `left` bytes of a chunk and its line end are to come */
-  STREAM_TRAILER,   /* before or in a line after the last chunk */
-  STREAM_CLOSES,    /* a response that ends with the connection, or with the next response */
-  STREAM_LOST,      /* until a segment begins with a first line */
-  STREAM_OPAQUE,    /* not HTTP, or no longer */
+  STREAM_NEW,     /* nothing seen yet */
+  STREAM_FIRST,   /* before or in the first line of a message */
+  STREAM_HEADER,  /* before or in a header line */
+  STREAM_BODY,    /* `left` bytes of it are to come */
+  STREAM_CHUNK,   /* before or in a line with the size of a chunk */
+  STREAM_DATA,    /* `left` bytes of a chunk and its line end are to come */
+  STREAM_TRAILER, /* before or in a line after the last chunk */
+  STREAM_CLOSES,  /* a response that ends with the connection, or with the next response */
+  STREAM_LOST,    /* until a segment begins with a first line */
+  STREAM_OPAQUE,  /* not HTTP, or no longer */
 };
 
 /* One direction of a connection. */
 struct request_stream {
-  __u64 left;    /* in STREAM_FIRST of a request: when its first byte came */
-  __u32 seq;     /* of the next byte to look at */
-  __u8 state;    /* enum request_stream_state */
-  __u8 in_line;  /* the line's start was looked at, its end is still to come */
-  __u8 held;     /* bytes in `line` */
+  __u64 left;   /* in STREAM_FIRST of a request: when its first byte came */
+  __u32 seq;    /* of the next byte to look at */
+  __u8 state;   /* enum request_stream_state */
+  __u8 in_line; /* the line's start was looked at, its end is still to come */
+  __u8 held;    /* bytes in `line` */
   __u8 chunked;
   __u8 has_length; /* then `left` is the length */
   __u8 pad[7];
@@ -140,13 +140,13 @@ struct request_pending {
 /* A watched socket. A listening one has only the first two fields; its connections begin as copies of it. */
 struct request_socket {
   __u64 target_id;
-  __u32 target;    /* index in `targets` */
-  __u32 arrived;   /* requests that came in; written by ingress */
-  __u32 read;      /* of these, seen by the application; written by the read */
-  __u32 answered;  /* of these, answered; written by egress */
-  __u16 code;         /* of the response that goes out; 0: none does */
-  __u16 series;       /* that the last duration went to */
-  __u8 before_agent;  /* enum request_before_agent; 0: seen from its beginning */
+  __u32 target;      /* index in `targets` */
+  __u32 arrived;     /* requests that came in; written by ingress */
+  __u32 read;        /* of these, seen by the application; written by the read */
+  __u32 answered;    /* of these, answered; written by egress */
+  __u16 code;        /* of the response that goes out; 0: none does */
+  __u16 series;      /* that the last duration went to */
+  __u8 before_agent; /* enum request_before_agent; 0: seen from its beginning */
   __u8 pad[3];
   __u64 first_byte_ns; /* of the response that goes out */
   __u64 last_byte_ns;  /* its last so far, where only the end of the connection tells which is the last */

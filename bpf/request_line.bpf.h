@@ -32,7 +32,7 @@ static __always_inline __u64 text_word(const char* text, __u32 length) {
 }
 #define TEXT(text) text_word(text, sizeof(text) - 1)
 #define TEXT_MASK(text) (~0ULL >> (8 * (8 - (sizeof(text) - 1))))
-#define BEGINS(word, text) (((word) & TEXT_MASK(text)) == TEXT(text))
+#define BEGINS(word, text) (((word)&TEXT_MASK(text)) == TEXT(text))
 
 static __always_inline __u8 byte_of(__u64 w0, __u64 w1, __u64 w2, __u64 w3, __u32 i) {
   __u64 word = i < 8 ? w0 : i < 16 ? w1 : i < 24 ? w2 : w3;

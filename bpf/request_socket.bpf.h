@@ -107,7 +107,8 @@ __noinline int observe(__u32 target, __u32 index, __u64 ns) {
   return 0;
 }
 
-/* Index of the series with this key or, with take, of the next free one made to have it; max_series if there is none. */
+/* Index of the series with this key or, with take, of the next free one made to have it; max_series if there is none.
+ */
 static __always_inline __u32 look_for_series(struct request_target* target, __u32 key, bool take) {
   for (__u32 i = 0; i < REQUEST_SERIES && i < max_series; ++i) {
     if (target->series[i] == key) return i;
@@ -190,12 +191,14 @@ static __always_inline void finish_response(struct request_socket* socket, __u64
  * Counts what will not be answered. What nobody has read has waited until now for it. Requests that found no place were
  * counted when they came.
  */
-static __always_inline void give_up_pending(struct request_socket* socket, __u64 now_ns, enum request_unmatched reason) {
+static __always_inline void give_up_pending(struct request_socket* socket, __u64 now_ns,
+                                            enum request_unmatched reason) {
   for (__u32 i = 0; i < REQUEST_PENDING; ++i) {
     struct request_pending* pending = first_pending(socket);
     struct request_target* target = target_of(socket);
     if (!pending || !target) break;
-    if (pending->read_ns == 0) observe(socket->target, REQUEST_ENTRY_STAGES + REQUEST_QUEUE, now_ns - pending->arrival_ns);
+    if (pending->read_ns == 0)
+      observe(socket->target, REQUEST_ENTRY_STAGES + REQUEST_QUEUE, now_ns - pending->arrival_ns);
     count(&target->unmatched[reason]);
     ++socket->answered;
   }

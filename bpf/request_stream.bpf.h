@@ -232,8 +232,8 @@ static __always_inline bool line_begins(struct __sk_buff* skb, struct request_so
 }
 
 /* Loads what there is of the next REQUEST_LINE bytes, behind what the stream holds. Returns the number of bytes. */
-static __always_inline __u32 load_window(struct __sk_buff* skb, struct request_stream* stream, __u32 offset,
-                                         __u32 rest, struct window* w) {
+static __always_inline __u32 load_window(struct __sk_buff* skb, struct request_stream* stream, __u32 offset, __u32 rest,
+                                         struct window* w) {
   __u32 size = rest < REQUEST_LINE ? rest : REQUEST_LINE;
   __u32 held = stream->held;
   if (held == 0) return load(skb, offset, w, size, REQUEST_LINE) ? size : 0;

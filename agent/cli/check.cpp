@@ -136,8 +136,8 @@ Finding check_probe(const probes::Status& probe, Variant variant) {
   if (probe.attached) return finding;
   finding.status = variant == Variant::kNode ? Status::kDegraded : Status::kMissing;
   finding.detail =
-      variant == Variant::kNode ? probe.error + "; new JVMs are found by the scan" : "not part of the sidecar";
-  if (variant == Variant::kNode) finding.advice = "run as root, or add the capabilities BPF and PERFMON";
+      variant == Variant::kNode ? fmt::format("{}; {}", probe.error, probe.without) : "not part of the sidecar";
+  if (variant == Variant::kNode) finding.advice = fmt::format("run as root, or add the capabilities {}", probe.needs);
   return finding;
 }
 
@@ -168,7 +168,8 @@ Result<bool> check(const CheckConfig& config) {
   boost::asio::io_context loop{1};
   const auto watch = jvm::Watch::open(loop, {config.host});
   if (!watch) return watch.error();
-  const probes::Probes probes(loop, {config.variant == Variant::kNode, config.host.proc, {}}, [](const process_event&) {});
+  const probes::Probes probes(loop, {config.variant == Variant::kNode, config.host.proc, {}},
+                              [](const process_event&) {});
 
   Report report{config.variant == Variant::kNode ? "node" : "sidecar", {}, {}};
   report.findings = {check_processes(config.host),

@@ -39,16 +39,16 @@ constexpr Metric kOther{"manometer_http_series_overflow_total",
                         "Requests counted as method OTHER and code other because --max-series were in use.", kCounter};
 constexpr Metric kUnattached{"manometer_http_unattached_cgroups",
                              "Cgroups of watched processes whose traffic cannot be seen.", kGauge};
-constexpr std::array kMetrics{kDuration,    kStages[0],   kStages[1],  kStages[2], kInFlight, kOldestUnread,
-                              kConnections, kQueueLength, kQueueLimit, kUnmatched, kNoRequest, kOther, kUnattached};
+constexpr std::array kMetrics{kDuration,    kStages[0],  kStages[1], kStages[2], kInFlight, kOldestUnread, kConnections,
+                              kQueueLength, kQueueLimit, kUnmatched, kNoRequest, kOther,    kUnattached};
 
 constexpr double kNanosecondsPerSecond = 1e9;
 
-constexpr std::array<std::string_view, REQUEST_METHODS> kMethods{
-    "OTHER", "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"};
+constexpr std::array<std::string_view, REQUEST_METHODS> kMethods{"OTHER",  "GET",     "HEAD",    "POST",  "PUT",
+                                                                 "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"};
 
 constexpr std::array<std::string_view, REQUEST_UNMATCHED_REASONS> kReasons{
-    "not_http",    "before_agent",  "pipeline_full", "out_of_order", "too_complex",
+    "not_http",     "before_agent",  "pipeline_full", "out_of_order", "too_complex",
     "client_reset", "server_closed", "timed_out",     "bad_response"};
 
 double seconds(uint64_t ns) {

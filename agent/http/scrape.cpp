@@ -19,7 +19,7 @@ constexpr Metric kDuration{"manometer_collector_duration_seconds", "Time the col
                            "collector"};
 constexpr Metric kSuccess{"manometer_collector_success", "1 if the collector met no error in this scrape.", kGauge,
                           "collector"};
-constexpr Metric kEvicted{"manometer_http_connections_evicted_total",
+constexpr Metric kEvicted{"manometer_scrape_connections_evicted_total",
                           "Connections to the agent cut off to make room for others.", kCounter};
 constexpr std::array kMetrics{kDuration, kSuccess, kEvicted};
 

@@ -30,10 +30,8 @@ bool get_option(int fd, int level, int name, T& value) {
 
 bool is_tcp(int fd) {
   int domain = 0;
-  int type = 0;
   int protocol = 0;
   return get_option(fd, SOL_SOCKET, SO_DOMAIN, domain) && (domain == AF_INET || domain == AF_INET6) &&
-         get_option(fd, SOL_SOCKET, SO_TYPE, type) && type == SOCK_STREAM &&
          get_option(fd, SOL_SOCKET, SO_PROTOCOL, protocol) && protocol == IPPROTO_TCP;
 }
 

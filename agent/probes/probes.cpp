@@ -6,25 +6,26 @@
 namespace manometer::probes {
 
 template <typename Probe, typename Open>
-std::unique_ptr<Probe> Probes::open(std::string_view name, const Options& options, Open open_probe) {
-  if (!options.enabled) {
-    status_.push_back({name, false, "switched off (--bpf off)"});
-    return nullptr;
-  }
-  Result<std::unique_ptr<Probe>> opened = open_probe();
-  status_.push_back({name, opened.ok(), opened ? "" : opened.error().message()});
+std::unique_ptr<Probe> Probes::open(Status status, const Options& options, Open open_probe) {
+  Result<std::unique_ptr<Probe>> opened = Error("switched off (--bpf off)");
+  if (options.enabled) opened = open_probe();
+  status.attached = opened.ok();
+  if (!opened) status.error = opened.error().message();
+  status_.push_back(std::move(status));
   return opened ? *std::move(opened) : nullptr;
 }
 
 Probes::Probes(boost::asio::io_context& loop, const Options& options, ProcessProbe::OnEvent on_process) {
   const uint32_t pid_namespace = pid_namespace_of(options.proc_root);
-  process_ = open<ProcessProbe>(
-      "process", options, [&] { return ProcessProbe::open(loop, pid_namespace, std::move(on_process)); });
-  request_ = open<RequestProbe>("request", options, [&] {
-    RequestProbe::Options request = options.request;
-    request.pid_namespace = pid_namespace;
-    return RequestProbe::open(request);
-  });
+  process_ =
+      open<ProcessProbe>({.name = "process", .needs = "BPF and PERFMON", .without = "new JVMs are found by the scan"},
+                         options, [&] { return ProcessProbe::open(loop, pid_namespace, std::move(on_process)); });
+  request_ = open<RequestProbe>(
+      {.name = "request", .needs = "BPF, PERFMON and NET_ADMIN", .without = "requests are not measured"}, options, [&] {
+        RequestProbe::Options request = options.request;
+        request.pid_namespace = pid_namespace;
+        return RequestProbe::open(request);
+      });
 }
 
 std::map<std::string_view, uint64_t> Probes::lost() const {

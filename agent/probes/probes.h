@@ -17,8 +17,10 @@ namespace manometer::probes {
 /// Whether one probe works, and if not, why.
 struct Status {
   std::string_view name;
+  std::string_view needs;    // capabilities
+  std::string_view without;  // what it is like if the probe does not work
   bool attached = false;
-  std::string error;
+  std::string error = {};
 };
 
 /// All probes of the agent. Each is loaded and attached on its own: where one fails the others work.
@@ -41,7 +43,7 @@ class Probes {
 
  private:
   template <typename Probe, typename Open>
-  std::unique_ptr<Probe> open(std::string_view name, const Options& options, Open open_probe);
+  std::unique_ptr<Probe> open(Status status, const Options& options, Open open_probe);
 
   std::unique_ptr<ProcessProbe> process_;
   std::unique_ptr<RequestProbe> request_;

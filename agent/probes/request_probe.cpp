@@ -102,7 +102,8 @@ Result<std::unique_ptr<RequestProbe>> RequestProbe::open(const Options& options,
 
 Result<RequestProbe::Target> RequestProbe::add(pid_t pid) {
   const auto free = std::ranges::find(used_, false);
-  if (free == used_.end()) return Error("requests of " + std::to_string(REQUEST_TARGETS) + " processes are counted already");
+  if (free == used_.end())
+    return Error("requests of " + std::to_string(REQUEST_TARGETS) + " processes are counted already");
   Target target{++last_id_, static_cast<uint32_t>(free - used_.begin()), pid, make_array(entry_count(max_series_))};
   if (!target.entries) return Error::from_errno("make a map for counts");
   request_entry head{};
@@ -163,7 +164,8 @@ Result<RequestProbe::Counts> RequestProbe::read(const Target& target) const {
     if (i < max_series_ ? key == 0 : counts.target.other == 0) continue;
     const uint32_t index = REQUEST_ENTRY_DURATIONS + i;
     if (!get(index)) return Error::from_errno("read counts of requests");
-    counts.durations.push_back({request_method_of(key), request_code_of(key), request_route_of(key), entries[index].histogram});
+    counts.durations.push_back(
+        {request_method_of(key), request_code_of(key), request_route_of(key), entries[index].histogram});
   }
   return counts;
 }

@@ -49,9 +49,12 @@ void Watch::add(Reason reason, const FoundProcess& found, std::optional<containe
   }
   std::string container = containers_.acquire(found.cgroup);
   if (!target) target = make_target(found, container);
-  const auto [added, fresh] =
-      processes_.emplace(found.key, Process{*std::move(target), {reason}, std::move(container),
-                                            unified_path(found.cgroup), found.process, *std::move(counts)});
+  const auto [added, fresh] = processes_.emplace(found.key, Process{*std::move(target),
+                                                                    {reason},
+                                                                    std::move(container),
+                                                                    unified_path(found.cgroup),
+                                                                    found.process,
+                                                                    *std::move(counts)});
   attach_links();
   mark_sockets(found.key, added->second);
 }
@@ -91,8 +94,8 @@ std::optional<probes::RequestProbe::Attachment> Watch::attach(const std::string&
   if (cgroup && !*cgroup) return std::nullopt;  // gone, and its processes with it
   auto attachment = cgroup ? probe_.attach((*cgroup)->get()) : cgroup.error();
   if (attachment) return *std::move(attachment);
-  log_.warn("requests in " + path,
-            fmt::format("requests in cgroup {} are not measured: {}", printable(path), printable(attachment.error().message())));
+  log_.warn("requests in " + path, fmt::format("requests in cgroup {} are not measured: {}", printable(path),
+                                               printable(attachment.error().message())));
   return std::nullopt;
 }
 
@@ -102,7 +105,9 @@ void Watch::mark_sockets(const ProcessKey& key, const Process& process) {
   ++marking_;
   pool_.run(
       [map = probe_.sockets_map(), id = process.counts.id, index = process.counts.index, known = std::move(known),
-       process = process.process] { return requests::mark_sockets(process, {map, id, index}, known); },
+       process = process.process] {
+        return requests::mark_sockets(process, {map, id, index}, known);
+      },
       [this, pid = key.pid](const Result<void>& marked) {
         --marking_;
         if (!marked)

@@ -50,9 +50,11 @@ Result<FineHistogram> fine_histogram(const Agent& agent, pid_t pid) {
   const UniqueFd entries(::bpf_map_get_fd_by_id(id));
   bpf_map_info info{};
   __u32 size = sizeof(info);
-  if (!entries || ::bpf_obj_get_info_by_fd(entries.get(), &info, &size) != 0) return Error::from_errno("open its counts");
+  if (!entries || ::bpf_obj_get_info_by_fd(entries.get(), &info, &size) != 0)
+    return Error::from_errno("open its counts");
 
-  const auto buckets = metrics::Buckets::make({metrics::kDefaultClassicSeconds.begin(), metrics::kDefaultClassicSeconds.end()});
+  const auto buckets =
+      metrics::Buckets::make({metrics::kDefaultClassicSeconds.begin(), metrics::kDefaultClassicSeconds.end()});
   if (!buckets) return buckets.error();
   FineHistogram sum{buckets->bounds_ns(), std::vector<uint64_t>(buckets->bounds_ns().size() + 1), 0};
   for (uint32_t index = REQUEST_ENTRY_DURATIONS; index < info.max_entries; ++index) add_entry(sum, entries, index);

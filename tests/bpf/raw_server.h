@@ -39,7 +39,8 @@ class RawServerConnection {
   void begin_recv(size_t count);
   Step finish();
 
-  /// One send() for each segment, without Nagle's delay.
+  /// One send() for each segment, without Nagle's delay. Up to ten are segments of their own on a new connection; the
+  /// congestion window may keep more, and the kernel then joins them.
   Step write(const std::vector<std::string>& segments);
   /// So many bytes 'x'.
   Step fill(size_t count);

@@ -96,6 +96,19 @@ TEST_F(RawServerTest, SendsEachSegmentByItself) {
   EXPECT_EQ(client_.segments_received(), 3U);
 }
 
+TEST_F(RawServerTest, SendsSegmentsBeforeTheOnesBeforeAreAcknowledged) {
+  // By then the client no longer acknowledges each segment at once, as it does at the start of a connection.
+  constexpr uint32_t kStart = 30;
+  for (uint32_t i = 0; i < kStart; i++) {
+    connection_.write({"x"});
+    client_.receive(1);
+  }
+  EXPECT_EQ(client_.segments_received(), kStart);
+  connection_.write({"a", "b", "c", "d"});
+  EXPECT_EQ(client_.receive(4).bytes, "abcd");
+  EXPECT_EQ(client_.segments_received(), kStart + 4);
+}
+
 TEST_F(RawServerTest, SendsFilesAndFillings) {
   const TempDir directory;
   directory.write("body", "from a file");

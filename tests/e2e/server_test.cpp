@@ -142,8 +142,8 @@ TEST_F(ServerTest, IdleConnectionsDoNotKeepScrapesAway) {
     EXPECT_THAT(agent_.get("/metrics"), HasSubstr("manometer_build_info"));
   }
   EXPECT_TRUE(test::eventually([&] { return own("process_open_fds") < fds + 80; })) << "the longest idle make room";
-  EXPECT_TRUE(test::eventually([&] { return own("manometer_http_connections_evicted_total") > kConnections / 2.0; }))
-      << own("manometer_http_connections_evicted_total");
+  EXPECT_TRUE(test::eventually([&] { return own("manometer_scrape_connections_evicted_total") > kConnections / 2.0; }))
+      << own("manometer_scrape_connections_evicted_total");
   idle.clear();
   expect_as_before(fds, bytes);
 }

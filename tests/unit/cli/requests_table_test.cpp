@@ -132,9 +132,9 @@ TEST(RequestsTable, AnAgentThatRestartedCountsFromZero) {
 }
 
 TEST(RequestsTable, IsNotThereWithoutRequests) {
-  const TopScrape now{
-      *metrics::parse_prometheus_text("manometer_jvm_info{pid=\"1\"} 1\nmanometer_http_connections_evicted_total 1\n"),
-      TimePoint()};
+  const TopScrape now{*metrics::parse_prometheus_text(
+                          "manometer_jvm_info{pid=\"1\"} 1\nmanometer_scrape_connections_evicted_total 1\n"),
+                      TimePoint()};
   EXPECT_EQ(draw_requests(make_requests_rows(std::nullopt, now)), "");
 }
 

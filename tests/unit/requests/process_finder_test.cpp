@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <stdexcept>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -34,6 +35,17 @@ class ProcessFinderTest : public testing::Test {
   ~ProcessFinderTest() override { pool_.stop(); }
 
   fs::path copy_of(const char* program) const { return dir_.path() / program; }
+
+  /// Runs a copy. Its start is told to its parent somewhat before the kernel shows the new program.
+  test::Child run_copy(const char* program, const std::vector<std::string>& arguments) const {
+    std::vector<std::string> command{copy_of(program)};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    test::Child child(command);
+    const std::string exe = fmt::format("/proc/{}/exe", child.pid());
+    if (!test::eventually([&] { return fs::read_symlink(exe) == copy_of(program); }))
+      throw std::runtime_error("no new program");
+    return child;
+  }
 
   void start(const std::string& pattern, std::chrono::milliseconds scan_interval, const std::string& proc = "/proc") {
     proc_ = std::make_unique<node::ProcFs>(*node::ProcFs::open(proc));
@@ -68,7 +80,7 @@ class ProcessFinderTest : public testing::Test {
 
   /// Runs until a look that began after this call has ended.
   void look_once_more() {
-    test::Child marker({copy_of("sleep"), "1000"});
+    test::Child marker = run_copy("sleep", {"1000"});
     finder_->on_exec(marker.pid());
     ASSERT_TRUE(run_until([&] { return std::erase(events_, found(marker.pid())) > 0; }));
   }
@@ -87,7 +99,7 @@ class ProcessFinderTest : public testing::Test {
 };
 
 TEST_F(ProcessFinderTest, FindsWhatRunsAtTheStart) {
-  const test::Child server({copy_of("sleep"), "1000"});
+  const test::Child server = run_copy("sleep", {"1000"});
   const test::Child other({"sleep", "1000"});
   scan_once("exe:" + copy_of("sleep").string());
   ASSERT_THAT(events_, ElementsAre(found(server.pid())));
@@ -100,7 +112,7 @@ TEST_F(ProcessFinderTest, FindsWhatRunsAtTheStart) {
 
 TEST_F(ProcessFinderTest, FindsItWhenItStarts) {
   scan_once("exe:" + dir_.path().string() + "/*");
-  const test::Child server({copy_of("sleep"), "1000"});
+  const test::Child server = run_copy("sleep", {"1000"});
   const test::Child other({"sleep", "1000"});
   finder_->on_exec(other.pid());
   finder_->on_exec(server.pid());
@@ -117,7 +129,7 @@ TEST_F(ProcessFinderTest, FindsByCgroup) {
 }
 
 TEST_F(ProcessFinderTest, FindsAProgramWhoseFileWasReplaced) {
-  const test::Child server({copy_of("sleep"), "1000"});
+  const test::Child server = run_copy("sleep", {"1000"});
   fs::remove(copy_of("sleep"));
   scan_once("exe:" + copy_of("sleep").string());
   EXPECT_THAT(events_, ElementsAre(found(server.pid())));
@@ -126,13 +138,13 @@ TEST_F(ProcessFinderTest, FindsAProgramWhoseFileWasReplaced) {
 TEST_F(ProcessFinderTest, FindsInAScanWhatStartedUnseen) {
   start("exe:" + copy_of("sleep").string(), kSoon);
   ASSERT_TRUE(run_until([&] { return finder_->scanned(); }));
-  const test::Child server({copy_of("sleep"), "1000"});
+  const test::Child server = run_copy("sleep", {"1000"});
   ASSERT_TRUE(run_until_events(1));
   EXPECT_THAT(events_, ElementsAre(found(server.pid())));
 }
 
 TEST_F(ProcessFinderTest, TellsOfItsEnd) {
-  test::Child server({copy_of("sleep"), "1000"});
+  test::Child server = run_copy("sleep", {"1000"});
   scan_once("exe:" + copy_of("sleep").string());
   ASSERT_THAT(events_, ElementsAre(found(server.pid())));
   ProcessKey other = found_.front().key;
@@ -146,7 +158,7 @@ TEST_F(ProcessFinderTest, TellsOfItsEnd) {
 }
 
 TEST_F(ProcessFinderTest, MissesInAScanWhatEndedUnseen) {
-  test::Child server({copy_of("sleep"), "1000"});
+  test::Child server = run_copy("sleep", {"1000"});
   start("exe:" + copy_of("sleep").string(), kSoon);
   ASSERT_TRUE(run_until_events(1));
   server.signal(SIGKILL);  // not reaped: its zombie is in /proc still
@@ -155,7 +167,7 @@ TEST_F(ProcessFinderTest, MissesInAScanWhatEndedUnseen) {
 }
 
 TEST_F(ProcessFinderTest, AnEndDuringTheLookIsNotLost) {
-  test::Child server({copy_of("sleep"), "1000"});
+  test::Child server = run_copy("sleep", {"1000"});
   const auto stat = (**node::ProcFs::open("/proc")->process(server.pid())).stat();
   start("exe:" + copy_of("sleep").string(), kNever);
   // The look has begun, and its result is taken by the loop only.
@@ -166,14 +178,14 @@ TEST_F(ProcessFinderTest, AnEndDuringTheLookIsNotLost) {
 
 TEST_F(ProcessFinderTest, AStartDuringTheLookIsNotLost) {
   start("exe:" + copy_of("sleep").string(), kNever);
-  const test::Child server({copy_of("sleep"), "1000"});
+  const test::Child server = run_copy("sleep", {"1000"});
   finder_->on_exec(server.pid());
   ASSERT_TRUE(run_until_events(1));
   EXPECT_THAT(events_, ElementsAre(found(server.pid())));
 }
 
 TEST_F(ProcessFinderTest, FollowsAProcessFromProgramToProgram) {
-  test::Child process({copy_of("sh"), "-c", "read line; exec sleep 1000"});
+  test::Child process = run_copy("sh", {"-c", "read line; exec sleep 1000"});
   scan_once("exe:" + copy_of("sh").string());
   ASSERT_THAT(events_, ElementsAre(found(process.pid())));
   process.write_line("");
@@ -185,7 +197,7 @@ TEST_F(ProcessFinderTest, FollowsAProcessFromProgramToProgram) {
 }
 
 TEST_F(ProcessFinderTest, TellsOnceOfWhatStays) {
-  const test::Child server({copy_of("sleep"), "1000"});
+  const test::Child server = run_copy("sleep", {"1000"});
   scan_once("exe:" + dir_.path().string() + "/*");
   finder_->on_exec(server.pid());
   look_once_more();
@@ -193,7 +205,7 @@ TEST_F(ProcessFinderTest, TellsOnceOfWhatStays) {
 }
 
 TEST_F(ProcessFinderTest, WithoutPatternsItDoesNothing) {
-  const test::Child server({copy_of("sleep"), "1000"});
+  const test::Child server = run_copy("sleep", {"1000"});
   test::FakeNode node;
   node.add_jvm({.pid = kPid}, {});
   test::FileWatch cgroup(node.process(kPid) / "cgroup");
@@ -258,11 +270,14 @@ TEST_F(FakeProcessFinderTest, TakesAUsedPidForAnotherProcess) {
   EXPECT_EQ(found_.back().key.start_ticks, 200U);
 }
 
-TEST_F(FakeProcessFinderTest, IgnoresKernelThreads) {
+TEST_F(FakeProcessFinderTest, IgnoresKernelThreadsAndZombies) {
   constexpr pid_t kThread = 2;
+  constexpr pid_t kZombie = 43;
   node_.add_jvm({.pid = kPid}, {});
   node_.add_jvm({.pid = kThread}, {});
   node_.write("proc/2/stat", "2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 100 0 0\n");
+  node_.add_jvm({.pid = kZombie}, {});
+  node_.write("proc/43/stat", "43 (java) Z 1 1 1 0 -1 4194304 0 0 0 0 0 0 0 0 20 0 1 0 100 0 0\n");
   start("cgroup:*", kNever, node_.proc());
   ASSERT_TRUE(run_until([&] { return finder_->scanned(); }));
   EXPECT_THAT(events_, ElementsAre(found(kPid)));
