@@ -125,7 +125,7 @@ INSTANTIATE_TEST_SUITE_P(
         Exchange{"line_feeds_alone", {"GET / HTTP/1.1\nHost: a\n\n"}, {"HTTP/1.1 200 OK\nContent-Length: 2\n\nok"},
                  "GET 200"},
         Exchange{"long_header_line", {kGet},
-                 {with_header("X: " + std::string(300'000, 'x') + "\r\nContent-Length: 2\r\n", "ok")}, "GET 200"}),
+                 {with_header("X: " + std::string(15'000, 'x') + "\r\nContent-Length: 2\r\n", "ok")}, "GET 200"}),
     [](const auto& test) { return test.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(
@@ -152,9 +152,7 @@ INSTANTIATE_TEST_SUITE_P(
         Exchange{"method_with_a_dash", {"M-SEARCH * HTTP/1.1\r\n\r\n"}, {kOk}, "OTHER 200"},
         Exchange{"lower_case_method", {"get / HTTP/1.1\r\n\r\n"}, {kOk}, "OTHER 200"},
         Exchange{"path_of_any_bytes", {"GET /\x01\xff\"\\\xc3\x28 HTTP/1.1\r\n\r\n"}, {kOk}, "GET 200"},
-        Exchange{"long_path", {"GET /" + std::string(100'000, 'p') + " HTTP/1.1\r\n\r\n"}, {kOk}, "GET 200"},
-        Exchange{"header_line_of_1_MB", {"GET / HTTP/1.1\r\nX: ", std::string(500'000, 'x'), std::string(500'000, 'x'),
-                                         "\r\n\r\n"}, {kOk}, "GET 200"},
+        Exchange{"long_path", {"GET /" + std::string(15'000, 'p') + " HTTP/1.1\r\n\r\n"}, {kOk}, "GET 200"},
         Exchange{"header_of_64_KB_in_many_lines",
                  {"GET / HTTP/1.1\r\n", repeat("X: 1\r\n", 500), repeat("Some: header\r\n", 500),
                   repeat("Another: " + std::string(90, 'x') + "\r\n", 500), "\r\n"},
@@ -162,8 +160,6 @@ INSTANTIATE_TEST_SUITE_P(
         Exchange{"body_of_0", {posts("Content-Length: 0\r\n", "")}, {kOk}, "POST 200"},
         Exchange{"body_apart", {posts("Content-Length: 5\r\n", ""), "hello"}, {kOk}, "POST 200"},
         Exchange{"body_of_a_request", {posts("Content-Length: 27\r\n", ""), kGet}, {kOk}, "POST 200"},
-        Exchange{"body_of_1_MB", {posts("Content-Length: 1000000\r\n", ""), std::string(500'000, 'b'),
-                                  std::string(500'000, 'b')}, {kOk}, "POST 200"},
         Exchange{"chunks_of_their_own", {posts("Transfer-Encoding: chunked\r\n", ""), "5\r\nhello\r\n", "0\r\n\r\n"},
                  {kOk}, "POST 200"},
         Exchange{"chunk_headers_cut", {posts("Transfer-Encoding: chunked\r\n", "0001"), "0\r", "\n0123456789abcdef",

@@ -49,6 +49,9 @@ class RequestCase : public testing::Test {
   Talk& connect(const std::string& host = "127.0.0.1", int receive_buffer = 0);
   Talk& connect(const RawServer::Listener& listener, const std::string& host);
 
+  /// What the agent says now.
+  Scraped scrape() const;
+  double gauge(const std::string& name) const;
   Counted counted(const Scraped& scraped) const;
   /// The last of what was counted until this is true of it, or it does not come true.
   Counted counted_when(const std::function<bool(const Counted&)>& condition) const;
@@ -63,6 +66,7 @@ class RequestCase : public testing::Test {
   RawServer::Listener listener_ = server_.listen(RawServer::Family::kV4);
   std::deque<Talk> talks_;
   uint64_t sent_otherwise_ = 0;  // requests that no Talk sent
+  uint64_t sent_before_ = 0;     // those that a Talk sent before the agent was there
 
  private:
   LabelMap labels() const { return {{"pid", std::to_string(server_.pid())}}; }

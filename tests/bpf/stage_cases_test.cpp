@@ -20,9 +20,7 @@ std::string header_of(size_t length) {
 
 class StageCase : public RequestCase {
  protected:
-  double oldest_unread() const {
-    return agent->scrape().sum("manometer_http_oldest_unread_seconds", {{"pid", std::to_string(server_.pid())}});
-  }
+  double oldest_unread() const { return gauge("oldest_unread_seconds"); }
 };
 
 TEST_F(StageCase, APeekIsNoRead) {
@@ -135,18 +133,41 @@ TEST_F(StageCase, AgeOfTheOldestUnread) {
   expect({.in_flight = 2});
 }
 
+/// A request that comes in many pieces, each read before the next comes.
 TEST_F(StageCase, SlowUpload) {
+  constexpr int kPieces = 60;
+  const std::string piece(50'000, 'b');
   Talk& talk = connect();
   Timeline request;
-  request.arrival = talk.send({"POST / HTTP/1.1\r\nContent-Length: 3000000\r\n\r\n"});
+  const auto length = std::to_string(kPieces * piece.size());
+  request.arrival = talk.send({"POST / HTTP/1.1\r\nContent-Length: " + length + "\r\n\r\n"});
   request.read = talk.read();
-  for (int i = 0; i < 6; i++) {
-    talk.send_more({std::string(500'000, 'b')});
+  for (int i = 0; i < kPieces; i++) {
+    talk.send_more({piece});
     talk.read();
   }
   talk.write({kOk}, request);
   expect({.observed = {{"POST 200", 1}}});
-  expect_times({request});
+  const Timeline next = talk.exchange({kGet}, {kNotFound});
+  expect({.observed = {{"POST 200", 1}, {"GET 404", 1}}});
+  expect_times({request, next});
+}
+
+TEST_F(StageCase, HeaderLineOf1Mb) {
+  Talk& talk = connect();
+  Timeline request;
+  request.arrival = talk.send({"GET / HTTP/1.1\r\nX: "});
+  request.read = talk.read();
+  for (int i = 0; i < 100; i++) {
+    talk.send_more({std::string(10'000, 'x')});
+    talk.read();
+  }
+  talk.send_more({"\r\nX: 1\r\n\r\n"});
+  talk.read();
+  talk.write({kOk}, request);
+  const Timeline next = talk.exchange({kGet}, {kNotFound});
+  expect({.observed = {{"GET 200", 1}, {"GET 404", 1}}});
+  expect_times({request, next});
 }
 
 TEST_F(StageCase, ContinueIsNoFirstByte) {

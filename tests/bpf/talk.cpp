@@ -31,8 +31,8 @@ Between Talk::read(size_t count) {
 void Talk::write(const std::vector<std::string>& segments, Timeline& request) {
   const Step step = server_.write(segments);
   request.first_byte = first_of(step);
-  request.last_byte = last_of(step);
-  client_.receive(static_cast<size_t>(step.value));
+  // The last of many may have to wait for acknowledgements, not for us.
+  request.last_byte = {step.last_before_ns, client_.receive(static_cast<size_t>(step.value)).last_ns};
 }
 
 void Talk::write(const std::vector<std::string>& segments) {
