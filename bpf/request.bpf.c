@@ -150,6 +150,7 @@ static __always_inline bool find_response(struct __sk_buff* skb, struct request_
                                           struct segment* segment) {
   struct request_stream* stream = &socket->out;
   __u32 outstanding = socket->arrived - socket->answered;
+  if (stream->state == STREAM_OPAQUE) return false;
   if (stream->state == STREAM_NEW) {
     start_at(stream, segment->seq);
     if (socket->before_agent) stream->state = STREAM_LOST;

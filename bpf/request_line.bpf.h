@@ -55,12 +55,13 @@ static __always_inline bool is_letter(__u8 c) {
   return (__u8)((c | 0x20) - 'a') < 26;
 }
 
-/* A method we do not know: letters and dashes, then what a request's target begins with. */
+/* A method we do not know: letters and dashes, then what a request's target begins with: '/', '*' or "http". The 'h'
+   alone would take "EHLO host" for a request. */
 static __always_inline bool is_other_method(__u64 w0, __u64 w1, __u64 w2) {
   bool ended = false;
   for (__u32 i = 0; i < 20; ++i) {
     __u8 c = byte_of(w0, w1, w2, 0, i);
-    if (ended) return c == '/' || c == '*' || c == 'h';
+    if (ended) return c == '/' || c == '*' || (c == 'h' && byte_of(w0, w1, w2, 0, i + 1) == 't');
     ended = c == ' ' && i > 0;
     if (!ended && !is_letter(c) && c != '-') return false;
   }

@@ -179,6 +179,7 @@ static __always_inline void request_line(struct __sk_buff* skb, struct request_s
   int method = method_of(w->w0, w->w1, w->w2);
   if (method < 0) {
     stream->state = STREAM_OPAQUE;
+    if (socket->answered == socket->arrived) socket->out.state = STREAM_OPAQUE;
     count_unmatched(socket, REQUEST_NOT_HTTP);
     return;
   }

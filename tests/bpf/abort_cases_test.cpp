@@ -294,8 +294,7 @@ TEST_F(AbortCase, BrokenChunkOfAResponseEndsWithTheConnection) {
 
 TEST_F(AbortCase, BrokenChunkOfAResponseEndsWithTheNext) {
   Talk& talk = connect();
-  const Timeline first =
-      talk.exchange({kGet}, {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot a size\r\n"});
+  const Timeline first = talk.exchange({kGet}, {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot a size\r\n"});
   const Timeline second = talk.exchange({kGet}, {kNotFound});
   expect({.observed = {{"GET 200", 1}, {"GET 404", 1}}});
   expect_times({first, second});

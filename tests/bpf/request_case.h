@@ -57,7 +57,8 @@ class RequestCase : public testing::Test {
   Counted counted_when(const std::function<bool(const Counted&)>& condition) const;
   /// That all is counted as expected, exactly.
   void expect(const Counted& expected) const;
-  /// That the stages are those of these requests, and nothing else: their numbers, and sums between what the clocks say.
+  /// That the stages are those of these requests, and nothing else: their numbers, and sums between what the clocks
+  /// say.
   void expect_times(const std::vector<Timeline>& requests) const;
 
   static std::unique_ptr<Agent> agent;

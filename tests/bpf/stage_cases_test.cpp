@@ -73,7 +73,8 @@ TEST_F(StageCase, ReaderThatWaits) {
 }
 
 TEST_F(StageCase, IoUring) {
-  if (!server_.has_io_uring()) MANOMETER_SKIP("this kernel has no io_uring, or it is turned off (kernel.io_uring_disabled)");
+  if (!server_.has_io_uring())
+    MANOMETER_SKIP("this kernel has no io_uring, or it is turned off (kernel.io_uring_disabled)");
   Talk& talk = connect();
   std::vector<Timeline> requests(2);
   sent_otherwise_ = 2;
