@@ -108,6 +108,7 @@ TEST_P(RequestAccuracyOf, AServerWithOneWorker) {
   load.port = server.port();
   load.connections = GetParam().connections;
   load.count = 600;
+  load.waits = Load::Waits::kPrompt;
   expect_same(run_load(load), server.labels(), server.pid());
 }
 
@@ -128,13 +129,14 @@ TEST_F(RequestAccuracy, HoldsAcrossFreezesOfTheJvm) {
   const auto jdk = fetch_jdk(kJdk);
   if (!jdk) MANOMETER_SKIP(jdk.error().message());
   if (const auto reason = why_no_server(*jdk, "tomcat")) MANOMETER_SKIP(*reason);
-  const JavaServer server(*jdk, {.kind = "tomcat", .threads = 64});
+  const JavaServer server(*jdk, {.kind = "tomcat", .threads = 64, .service = 5ms});
   await_watched(server.labels());
   std::atomic<bool> done = false;
   Load load;
   load.port = server.port();
   load.connections = 400;  // more than come while it is frozen
   load.rate = 1'000;
+  load.waits = Load::Waits::kPrompt;
   load.until = [&](const LoadResult&) { return done.load(); };
   LoadResult result;
   std::jthread client([&] { result = run_load(load); });
