@@ -168,7 +168,7 @@ struct Counted {
 TEST(RequestCounts, AreExactForAMinuteAtEveryRate) {
   const Agent agent({"--watch", "exe:*/fast_http_server"});
   std::list<Counted> all;
-  for (const uint64_t rate : {1, 1'000, 50'000}) all.emplace_back(rate);
+  for (const uint64_t rate : {1U, 1'000U, 50'000U}) all.emplace_back(rate);
   for (const Counted& one : all) {
     agent.scrape_until(
         [&](const Scraped& now) { return now.value("manometer_http_requests_in_flight", one.labels()) == 0; });
