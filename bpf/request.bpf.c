@@ -161,10 +161,7 @@ static __always_inline bool find_response(struct __sk_buff* skb, struct request_
   }
   if (stream->state == STREAM_FIRST && stream->held == 0 && outstanding == 0) stream->state = STREAM_LOST;
   if (stream->state == STREAM_CLOSES) {
-    if (outstanding < 2 || segment->seq != stream->seq || !begins_message(skb, segment, true)) {
-      socket->last_byte_ns = segment->now_ns;
-      return true;
-    }
+    if (outstanding < 2 || segment->seq != stream->seq || !begins_message(skb, segment, true)) return true;
     finish_response(socket, socket->last_byte_ns);
     start_at(stream, segment->seq);
   } else if (stream->state == STREAM_LOST && segment->seq == stream->seq && begins_message(skb, segment, true)) {
@@ -202,6 +199,18 @@ static __always_inline void server_closes(struct request_socket* socket, __u64 n
   give_up_pending(socket, now_ns, REQUEST_SERVER_CLOSED);
 }
 
+/* There is more in the segment than can be looked at. The end of one response is seen later, by the beginning of the
+   next one; of several responses it is not known how many there were. */
+static __always_inline void lose_response(struct request_socket* socket, struct segment* segment,
+                                          enum progress progress) {
+  socket->out.state = STREAM_CLOSES;
+  if (progress == MESSAGE_ENDS) {
+    socket->out.state = STREAM_LOST;
+    give_up_pending(socket, segment->now_ns, REQUEST_TOO_COMPLEX);
+  }
+  socket->out.seq = segment->seq + segment->length;
+}
+
 SEC("cgroup_skb/egress")
 int request_out(struct __sk_buff* skb) {
   struct bpf_sock* sk;
@@ -213,13 +222,18 @@ int request_out(struct __sk_buff* skb) {
     if (progress == MESSAGE_ENDS) finish_response(socket, segment.now_ns);
     if (socket->out.seq != segment.seq + segment.length) {
       bpf_tail_call(skb, &request_out_again, 0);
-      socket->out.state = STREAM_CLOSES;
-      socket->out.seq = segment.seq + segment.length;
+      lose_response(socket, &segment, progress);
     }
+    socket->last_byte_ns = segment.now_ns;
   }
   if (socket->out.state == STREAM_OPAQUE) give_up_pending(socket, segment.now_ns, REQUEST_BAD_RESPONSE);
   if (segment.fin) server_closes(socket, segment.now_ns);
   return PASS;
+}
+
+/* Passes over requests that found no place. What did is at most REQUEST_PENDING behind the last that was answered. */
+static __always_inline void pass_without_place(struct request_socket* socket) {
+  socket->read = after(socket->answered, socket->read) ? socket->answered : socket->read + 1;
 }
 
 SEC("tp_btf/tcp_rcv_space_adjust")
@@ -229,14 +243,15 @@ int BPF_PROG(request_read, struct sock* sk) {
   struct tcp_sock* tcp = bpf_skc_to_tcp_sock(sk);
   if (!tcp) return 0;
   __u64 now_ns = bpf_ktime_get_ns();
-  for (__u32 i = 0; i < REQUEST_PENDING && socket->read != socket->arrived; ++i) {
+  for (__u32 i = 0; i < 2 * REQUEST_PENDING && socket->read != socket->arrived; ++i) {
     struct request_pending* pending = &socket->pending[socket->read % REQUEST_PENDING];
-    if (pending->number == socket->read) {
-      if (!after(tcp->copied_seq, pending->seq)) break;
-      pending->read_ns = now_ns;
-      if (target_of(socket))
-        observe(socket->target, REQUEST_ENTRY_STAGES + REQUEST_QUEUE, now_ns - pending->arrival_ns);
+    if (pending->number != socket->read) {
+      pass_without_place(socket);
+      continue;
     }
+    if (!after(tcp->copied_seq, pending->seq)) break;
+    pending->read_ns = now_ns;
+    if (target_of(socket)) observe(socket->target, REQUEST_ENTRY_STAGES + REQUEST_QUEUE, now_ns - pending->arrival_ns);
     ++socket->read;
   }
   return 0;

@@ -51,7 +51,7 @@ enum request_method {
 enum request_unmatched {
   REQUEST_NOT_HTTP,      /* a connection whose client does not begin as HTTP/1 does; counted once for each */
   REQUEST_BEFORE_AGENT,  /* on a connection older than the agent, before its first response was seen */
-  REQUEST_PIPELINE_FULL, /* behind REQUEST_PENDING others */
+  REQUEST_PIPELINE_FULL, /* came behind REQUEST_PENDING others; counted when it is answered or given up */
   REQUEST_OUT_OF_ORDER,  /* lost sight of in segments that came out of order */
   REQUEST_TOO_COMPLEX,   /* lost sight of in a segment with more lines than a program may look at */
   REQUEST_CLIENT_RESET,  /* the client reset the connection before the last byte was out */
@@ -110,7 +110,7 @@ enum request_stream_state {
 
 /* One direction of a connection. */
 struct request_stream {
-  __u64 left;   /* in STREAM_FIRST of a request: when its first byte came */
+  __u64 left;   /* in STREAM_FIRST: when the message's first byte came */
   __u32 seq;    /* of the next byte to look at */
   __u8 state;   /* enum request_stream_state */
   __u8 in_line; /* the line's start was looked at, its end is still to come */

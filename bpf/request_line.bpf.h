@@ -106,14 +106,17 @@ __noinline int header_line_of(__u64 w0, __u64 w1, __u64 w2) {
 __noinline __u64 content_length_of(__u64 w1, __u64 w2, __u64 w3) {
   __u64 length = 0;
   __u32 digits = 0;
+  bool ended = false;
   for (__u32 i = 15; i < REQUEST_LINE; ++i) {
     __u8 c = byte_of(0, w1, w2, w3, i);
     __u8 digit = c - '0';
     if (digit <= 9) {
       length = length * 10 + digit;
-      if (++digits > MAX_DIGITS) return NO_NUMBER;
-    } else if ((c != ' ' && c != '\t') || digits > 0) {
-      return digits > 0 && (c == '\r' || c == '\n' || c == ' ' || c == '\t') ? length : NO_NUMBER;
+      if (ended || ++digits > MAX_DIGITS) return NO_NUMBER;
+    } else if (c == ' ' || c == '\t') {
+      ended = digits > 0;
+    } else {
+      return digits > 0 && (c == '\r' || c == '\n') ? length : NO_NUMBER;
     }
   }
   return NO_NUMBER;

@@ -78,8 +78,12 @@ static __always_inline struct request_target* target_of(const struct request_soc
   return entry && entry->target.id == socket->target_id ? &entry->target : NULL;
 }
 
+static __always_inline void add(__u64* counter, __u64 number) {
+  __sync_fetch_and_add(counter, number);
+}
+
 static __always_inline void count(__u64* counter) {
-  __sync_fetch_and_add(counter, 1);
+  add(counter, 1);
 }
 
 static __always_inline void count_unmatched(const struct request_socket* socket, enum request_unmatched reason) {
@@ -182,26 +186,33 @@ static __always_inline void finish_response(struct request_socket* socket, __u64
     if (series >= max_series) count(&target->other);
     observe(socket->target, REQUEST_ENTRY_DURATIONS + series, end_ns - pending->arrival_ns);
     observe(socket->target, REQUEST_ENTRY_STAGES + REQUEST_TRANSFER, end_ns - socket->first_byte_ns);
+  } else if (target && socket->answered != socket->arrived) {
+    count(&target->unmatched[REQUEST_PIPELINE_FULL]);
   }
   socket->code = 0;
-  ++socket->answered;
+  if (socket->answered != socket->arrived) ++socket->answered;
 }
 
-/*
- * Counts what will not be answered. What nobody has read has waited until now for it. Requests that found no place were
- * counted when they came.
- */
+/* Whether it is one of the requests that wait for a response. */
+static __always_inline bool waits(const struct request_socket* socket, const struct request_pending* pending) {
+  return pending->arrival_ns != 0 && pending->number - socket->answered < socket->arrived - socket->answered;
+}
+
+/* Counts what will not be answered. What nobody has read has waited until now for it. */
 static __always_inline void give_up_pending(struct request_socket* socket, __u64 now_ns,
                                             enum request_unmatched reason) {
-  for (__u32 i = 0; i < REQUEST_PENDING; ++i) {
-    struct request_pending* pending = first_pending(socket);
-    struct request_target* target = target_of(socket);
-    if (!pending || !target) break;
+  struct request_target* target = target_of(socket);
+  __u32 without_place = socket->arrived - socket->answered;
+  if (without_place == 0) return;
+  for (__u32 i = 0; i < REQUEST_PENDING && target; ++i) {
+    struct request_pending* pending = &socket->pending[i];
+    if (!waits(socket, pending)) continue;
     if (pending->read_ns == 0)
       observe(socket->target, REQUEST_ENTRY_STAGES + REQUEST_QUEUE, now_ns - pending->arrival_ns);
     count(&target->unmatched[reason]);
-    ++socket->answered;
+    --without_place;
   }
+  if (target && without_place > 0) add(&target->unmatched[REQUEST_PIPELINE_FULL], without_place);
   socket->answered = socket->arrived;
 }
 

@@ -92,9 +92,7 @@ static __always_inline __u8 route_of(struct __sk_buff* skb, __u32 offset, __u32 
 static __always_inline void request_begins(struct request_socket* socket, __u32 seq, __u8 method, __u8 route) {
   __u32 number = socket->arrived;
   struct request_pending* pending = &socket->pending[number % REQUEST_PENDING];
-  if (number - socket->answered >= REQUEST_PENDING) {
-    count_unmatched(socket, REQUEST_PIPELINE_FULL);
-  } else {
+  if (number - socket->answered < REQUEST_PENDING) {
     pending->arrival_ns = socket->in.left;
     pending->read_ns = 0;
     pending->seq = seq;
@@ -105,13 +103,13 @@ static __always_inline void request_begins(struct request_socket* socket, __u32 
   socket->arrived = number + 1;
 }
 
-static __always_inline void response_begins(struct request_socket* socket, __u64 now_ns, __u16 code) {
+static __always_inline void response_begins(struct request_socket* socket, __u16 code) {
   bool final = code >= 200 || code == 101;
   struct request_pending* pending = first_pending(socket);
   socket->code = code;
-  socket->first_byte_ns = now_ns;
+  socket->first_byte_ns = socket->out.left;
   if (!final || !pending || pending->read_ns == 0 || !target_of(socket)) return;
-  observe(socket->target, REQUEST_ENTRY_STAGES + REQUEST_PROCESSING, now_ns - pending->read_ns);
+  observe(socket->target, REQUEST_ENTRY_STAGES + REQUEST_PROCESSING, socket->first_byte_ns - pending->read_ns);
 }
 
 static __always_inline bool is_tunnel(const struct request_socket* socket, const struct request_pending* pending) {
@@ -194,14 +192,13 @@ static __always_inline void request_line(struct __sk_buff* skb, struct request_s
   stream->state = STREAM_HEADER;
 }
 
-static __always_inline void response_line(struct request_socket* socket, struct segment* segment,
-                                          const struct window* w) {
+static __always_inline void response_line(struct request_socket* socket, const struct window* w) {
   __u16 code = status_of(w->w0, w->w1);
   if (code == 0) {
     socket->out.state = STREAM_OPAQUE;
     return;
   }
-  response_begins(socket, segment->now_ns, code);
+  response_begins(socket, code);
   socket->out.state = STREAM_HEADER;
 }
 
@@ -217,7 +214,7 @@ static __always_inline bool line_begins(struct __sk_buff* skb, struct request_so
     chunk_begins(stream, w->w0, w->w1, response);
   } else if (stream->state == STREAM_FIRST && !blank) {
     if (response) {
-      response_line(socket, segment, w);
+      response_line(socket, w);
     } else {
       request_line(skb, socket, segment, w);
     }
@@ -251,7 +248,7 @@ static __always_inline bool look_at_line(struct __sk_buff* skb, struct request_s
   struct window w = {};
   __u32 done = stream->seq - segment->seq;
   __u32 held = stream->held;
-  if (!response && stream->state == STREAM_FIRST && held == 0) stream->left = segment->now_ns;
+  if (stream->state == STREAM_FIRST && held == 0) stream->left = segment->now_ns;
   __u32 size = load_window(skb, stream, segment->offset + done, segment->length - done, &w);
   if (size == 0) {
     stream->state = STREAM_OPAQUE; /* the packet is shorter than its header says */

@@ -1,0 +1,178 @@
+// Connections of every kind, and such as are older than the agent.
+
+#include "tests/bpf/request_case.h"
+
+namespace manometer::test {
+namespace {
+
+class ConnectionCase : public RequestCase {
+ protected:
+  void expect_one_exchange(Talk& talk) {
+    const Timeline request = talk.exchange({kGet}, {kOk});
+    expect({.observed = {{"GET 200", 1}}});
+    expect_times({request});
+  }
+};
+
+TEST_F(ConnectionCase, V6) {
+  expect_one_exchange(connect(server_.listen(RawServer::Family::kV6), "::1"));
+}
+
+TEST_F(ConnectionCase, V6ToADualListener) {
+  expect_one_exchange(connect(server_.listen(RawServer::Family::kDual), "::1"));
+}
+
+TEST_F(ConnectionCase, V4ToADualListener) {
+  expect_one_exchange(connect(server_.listen(RawServer::Family::kDual), "127.0.0.1"));
+}
+
+TEST_F(ConnectionCase, SeveralAtOnce) {
+  std::vector<Timeline> requests(10);
+  for (Timeline& request : requests) request.arrival = connect().send({kGet});
+  expect({.in_flight = 10});
+  for (size_t i = 0; i < requests.size(); i++) talks_[i].answer({i % 2 == 0 ? kOk : kNotFound}, requests[i]);
+  expect({.observed = {{"GET 200", 5}, {"GET 404", 5}}});
+  expect_times(requests);
+}
+
+TEST_F(ConnectionCase, ListenerClosed) {
+  Talk& talk = connect();
+  server_.close(listener_);
+  expect_one_exchange(talk);
+}
+
+TEST_F(ConnectionCase, WithoutARequest) {
+  connect().client().close();
+  connect().server().close();
+  connect().client().reset();
+  connect().server().reset();
+  connect().client().shutdown();
+  expect({});
+  expect_times({});
+}
+
+/// Here the agent comes when the connection is there.
+class OlderConnectionCase : public RequestCase {
+ protected:
+  void SetUp() override { agent.reset(); }
+  void meet_agent() {
+    start_agent();
+    await_watched();
+    // The mark of a connection comes after that of the listener.
+    agent->scrape_until([&](const Scraped& now) {
+      return now.sum("manometer_http_connections", {{"pid", std::to_string(server_.pid())}}) > 0;
+    });
+  }
+};
+
+TEST_F(OlderConnectionCase, NeverUsed) {
+  Talk& talk = connect();
+  meet_agent();
+  const Timeline request = talk.exchange({kGet}, {kOk});
+  expect({.observed = {{"GET 200", 1}}});
+  expect_times({request});
+}
+
+TEST_F(OlderConnectionCase, Idle) {
+  Talk& talk = connect();
+  sent_before_ = 1;
+  talk.exchange({kGet}, {kOk});
+  meet_agent();
+  const Timeline request = talk.exchange({kGet}, {kNotFound});
+  expect({.observed = {{"GET 404", 1}}});
+  expect_times({request});
+}
+
+TEST_F(OlderConnectionCase, WithARequestUnread) {
+  Talk& talk = connect();
+  sent_before_ = 1;
+  talk.send({kGet});
+  meet_agent();
+  talk.answer({kOk});
+  expect({});
+  const Timeline request = talk.exchange({kGet}, {kNotFound});
+  expect({.observed = {{"GET 404", 1}}});
+  expect_times({request});
+}
+
+TEST_F(OlderConnectionCase, WithARequestRead) {
+  Talk& talk = connect();
+  sent_before_ = 1;
+  talk.send({kGet});
+  talk.read();
+  meet_agent();
+  talk.write({kOk});
+  expect({});
+  const Timeline request = talk.exchange({kGet}, {kNotFound});
+  expect({.observed = {{"GET 404", 1}}});
+  expect_times({request});
+}
+
+TEST_F(OlderConnectionCase, WithHalfAResponseOut) {
+  Talk& talk = connect();
+  sent_before_ = 1;
+  talk.exchange({kGet}, {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"});
+  meet_agent();
+  talk.write({"world"});
+  expect({});
+  const Timeline request = talk.exchange({kGet}, {kNotFound});
+  expect({.observed = {{"GET 404", 1}}});
+  expect_times({request});
+}
+
+TEST_F(OlderConnectionCase, WithHalfARequestHere) {
+  Talk& talk = connect();
+  sent_before_ = 1;
+  talk.send({"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nhello"});
+  meet_agent();
+  talk.send_more({"world"});
+  talk.answer({kOk});
+  expect({});
+  const Timeline request = talk.exchange({kGet}, {kNotFound});
+  expect({.observed = {{"GET 404", 1}}});
+  expect_times({request});
+}
+
+TEST_F(OlderConnectionCase, WithPipelinedRequestsUnread) {
+  Talk& talk = connect();
+  sent_before_ = 2;
+  talk.send({kGet, kGet}, 2);
+  meet_agent();
+  talk.send({kGet});
+  talk.answer({kOk, kOk, kOk});
+  expect({.unmatched = {{"before_agent", 1}}});
+  const Timeline request = talk.exchange({kGet}, {kNotFound});
+  expect({.observed = {{"GET 404", 1}}, .unmatched = {{"before_agent", 1}}});
+  expect_times({request});
+}
+
+TEST_F(OlderConnectionCase, InTheBacklog) {
+  const RawConnection client(listener_.port);
+  client.send(kGet);
+  start_agent();
+  await_watched();
+  RawServerConnection connection = server_.accept(listener_);
+  connection.read(kGet.size());
+  connection.write({kOk});
+  client.receive(kOk.size());
+  expect({});
+}
+
+TEST_F(OlderConnectionCase, AnAgentThatWasKilledComesBack) {
+  start_agent();
+  await_watched();
+  Talk& talk = connect();
+  sent_before_ = 1;
+  talk.exchange({kGet}, {kOk});
+  expect({.observed = {{"GET 200", 1}}});
+  agent->child().signal(SIGKILL);
+  agent->child().wait();
+  agent.reset();
+  meet_agent();
+  const Timeline request = talk.exchange({kGet}, {kNotFound});
+  expect({.observed = {{"GET 404", 1}}});
+  expect_times({request});
+}
+
+}  // namespace
+}  // namespace manometer::test
