@@ -35,7 +35,7 @@ class Kill : public testing::Test {
     load_.port = static_cast<uint16_t>(std::stoi(server_.read_line().value()));
     load_.connections = 16;
     load_.rate = 500;
-    load_.spin = false;
+    load_.waits = Load::Waits::kSleep;
     load_.until = [this](const LoadResult&) { return done_.load(); };
   }
 
