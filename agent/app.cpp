@@ -71,8 +71,9 @@ struct App::Parts {
     if (probe == nullptr) return {};
     auto cgroups = node::open_cgroup2_root(watch->cgroup_mount(), config.host.proc);
     if (!cgroups) return std::move(cgroups).error();
-    requests = std::make_unique<Watch>(watch->pool(), watch->containers(), *probe, *std::move(cgroups), watch->log(),
-                                       Watch::Options{std::move(buckets), config.routes});
+    requests =
+        std::make_unique<Watch>(loop, watch->pool(), watch->containers(), *probe, *std::move(cgroups), watch->log(),
+                                Watch::Options{std::move(buckets), config.routes, config.scan_interval});
     watch->registry().on_found = [this](const jvm::FoundJvm& jvm, const container::Target& target) {
       requests->add(Watch::Reason::kIsJvm, {jvm.key, jvm.namespace_pid, jvm.cgroup, jvm.process}, target);
     };
@@ -133,8 +134,9 @@ Result<std::unique_ptr<App>> App::make(const RunConfig& config) {
   jvm::Watch& watching = *parts->watch;
   parts->scrape = std::make_unique<http::Scrape>(
       collectors::make_collectors({watching.containers(), watching.registry(), watching.discovery(), *parts->probes,
-                                   watching.pool(), parts->requests.get()}),
-      [&watching] { return watching.ready(); }, *parts->server, watching.log());
+                                   watching.pool(), parts->requests.get(), parts->finder.get()}),
+      [parts = parts.get()] { return parts->watch->ready() && (!parts->finder || parts->finder->scanned()); },
+      *parts->server, watching.log());
   return std::unique_ptr<App>(new App(std::move(parts)));
 }
 

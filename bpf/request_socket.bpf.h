@@ -17,7 +17,7 @@
  * Before 5.11 a tracing program cannot reach a socket's storage. There the state of a connection is kept by its cookie,
  * which every program can tell; the socket's storage then only marks it.
  */
-const volatile bool by_cookie = false;
+const volatile __u8 by_cookie = 0;
 
 /* Inclusive upper bounds of a histogram's slots. */
 const volatile __u64 slot_bounds[REQUEST_BOUNDS] = {};

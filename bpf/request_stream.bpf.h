@@ -32,7 +32,7 @@ struct segment {
   __u64 now_ns;
 };
 
-const volatile bool has_routes = false;
+const volatile __u8 has_routes = 0;
 
 struct {
   __uint(type, BPF_MAP_TYPE_LPM_TRIE);

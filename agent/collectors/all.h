@@ -18,6 +18,7 @@ namespace probes {
 class Probes;
 }
 namespace requests {
+class ProcessFinder;
 class Watch;
 }
 }  // namespace manometer
@@ -31,7 +32,8 @@ struct Sources {
   const jvm::Discovery& discovery;
   const probes::Probes& probes;
   const BlockingPool& pool;
-  const requests::Watch* requests;  // nullptr: they are not measured
+  const requests::Watch* requests;        // nullptr: they are not measured
+  const requests::ProcessFinder* finder;  // the same
 };
 
 /// Every collector there is, in the order in which they run.

@@ -14,6 +14,7 @@
 #include "agent/jvm/registry.h"
 #include "agent/node/read_file.h"
 #include "agent/probes/probes.h"
+#include "agent/requests/process_finder.h"
 
 namespace manometer::collectors {
 namespace {
@@ -91,6 +92,7 @@ void Self::add_probes(metrics::Batch& batch) const {
   }
   auto lost = sources_.probes.lost();
   lost["process_storm"] = sources_.discovery.left_to_scan();
+  if (sources_.finder != nullptr) lost["watch_storm"] = sources_.finder->left_to_scan();
   for (const auto& [reason, count] : lost) {
     batch.add(kLost, {}, {{"reason", std::string(reason)}}, static_cast<double>(count));
   }

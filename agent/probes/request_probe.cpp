@@ -36,7 +36,7 @@ Result<void> add_routes(int map, const std::vector<std::string>& routes) {
     request_route_key key{};
     key.bits = static_cast<uint32_t>(8 * route.size());
     std::memcpy(key.path, route.data(), std::min(route.size(), sizeof(key.path)));
-    const auto added = update(map, &key, &number, "add route");
+    auto added = update(map, &key, &number, "add route");
     if (!added) return added;
     ++number;
   }
@@ -73,8 +73,8 @@ Result<std::unique_ptr<RequestProbe>> RequestProbe::open(const Options& options,
   auto bpf = std::make_unique<Bpf>(*std::move(opened));
   request_bpf& object = *bpf->skeleton.operator->();
   object.rodata->agent_pid_namespace = options.pid_namespace;
-  object.rodata->by_cookie = by_cookie;
-  object.rodata->has_routes = !options.routes.empty();
+  object.rodata->by_cookie = by_cookie ? 1 : 0;
+  object.rodata->has_routes = options.routes.empty() ? 0 : 1;
   object.rodata->max_series = options.max_series;
   std::ranges::fill(object.rodata->slot_bounds, std::numeric_limits<__u64>::max());
   if (options.bounds_ns.size() >= REQUEST_SLOTS) return Error("too many bounds of buckets");
@@ -92,7 +92,8 @@ Result<std::unique_ptr<RequestProbe>> RequestProbe::open(const Options& options,
 
   bpf_iter_link_info info{};
   info.map.map_fd = static_cast<uint32_t>(::bpf_map__fd(object.maps.request_sockets));
-  LIBBPF_OPTS(bpf_iter_attach_opts, iterator);
+  bpf_iter_attach_opts iterator{};
+  iterator.sz = sizeof(iterator);
   iterator.link_info = &info;
   iterator.link_info_len = sizeof(info);
   bpf->scan.reset(::bpf_program__attach_iter(object.progs.request_scan, &iterator));

@@ -19,14 +19,17 @@ std::string unified_path(const std::vector<node::CgroupLine>& lines) {
 
 }  // namespace
 
-Watch::Watch(BlockingPool& pool, container::Index& containers, probes::RequestProbe& probe, UniqueFd cgroups,
-             LogOnce& log, Options options)
-    : pool_(pool),
+Watch::Watch(boost::asio::io_context& loop, BlockingPool& pool, container::Index& containers,
+             probes::RequestProbe& probe, UniqueFd cgroups, LogOnce& log, Options options)
+    : timer_(loop),
+      pool_(pool),
       containers_(containers),
       probe_(probe),
       cgroups_(std::move(cgroups)),
       log_(log),
-      options_(std::move(options)) {}
+      options_(std::move(options)) {
+  look_again();
+}
 
 container::Target Watch::make_target(const FoundProcess& found, const std::string& container) const {
   container::Target target = containers_.all().at(container).target;
@@ -40,6 +43,8 @@ container::Target Watch::make_target(const FoundProcess& found, const std::strin
 void Watch::add(Reason reason, const FoundProcess& found, std::optional<container::Target> target) {
   if (const auto known = processes_.find(found.key); known != processes_.end()) {
     known->second.reasons.insert(reason);
+    known->second.cgroup = unified_path(found.cgroup);  // it may have moved
+    attach_links();
     return;
   }
   auto counts = probe_.add(found.key.pid);
@@ -123,9 +128,17 @@ void Watch::mark_shared(const std::string& cgroup) {
   }
 }
 
-void Watch::look_for_listeners() {
-  if (!probe_.by_cookie()) return;
-  for (const auto& [key, process] : processes_) mark_sockets(key, process);
+/// A connection that waits to be accepted has no descriptor to find it by, so new processes are looked at twice; and
+/// all of them always, where the kernel does not mark itself what they listen on later.
+void Watch::look_again() {
+  for (auto& [key, process] : processes_) {
+    if (process.is_new || probe_.by_cookie()) mark_sockets(key, process);
+    process.is_new = false;
+  }
+  timer_.expires_after(options_.scan_interval);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) look_again();
+  });
 }
 
 }  // namespace manometer::requests

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <chrono>
 #include <map>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "agent/base/blocking_pool.h"
 #include "agent/base/log.h"
@@ -34,23 +37,23 @@ class Watch {
     std::string cgroup;     // in the cgroup2 tree
     node::Process process;
     probes::RequestProbe::Target counts;
+    bool is_new = true;  // since the last look for sockets
   };
 
   /// What the probe was opened with.
   struct Options {
     metrics::Buckets buckets;
     std::vector<std::string> routes;
+    std::chrono::milliseconds scan_interval{10000};
   };
 
   /// cgroups: the root of the cgroup2 tree. All of them must outlive it.
-  Watch(BlockingPool& pool, container::Index& containers, probes::RequestProbe& probe, UniqueFd cgroups, LogOnce& log,
-        Options options);
+  Watch(boost::asio::io_context& loop, BlockingPool& pool, container::Index& containers, probes::RequestProbe& probe,
+        UniqueFd cgroups, LogOnce& log, Options options);
 
   /// Measures a process from now on. target: of its series, if it has others; else it is made here.
   void add(Reason reason, const FoundProcess& found, std::optional<container::Target> target = std::nullopt);
   void remove(Reason reason, const ProcessKey& key);
-  /// Marks what processes listen on since they were added, where the kernel does not do so itself.
-  void look_for_listeners();
 
   const std::map<ProcessKey, Process>& processes() const { return processes_; }
   const probes::RequestProbe& probe() const { return probe_; }
@@ -67,7 +70,9 @@ class Watch {
   std::optional<probes::RequestProbe::Attachment> attach(const std::string& path);
   void mark_sockets(const ProcessKey& key, const Process& process);
   void mark_shared(const std::string& cgroup);
+  void look_again();
 
+  boost::asio::steady_timer timer_;
   BlockingPool& pool_;
   container::Index& containers_;
   probes::RequestProbe& probe_;

@@ -7,14 +7,17 @@
 #include <memory>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <optional>
 #include <stdexcept>
 #include <string_view>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <system_error>
 
 #include "agent/base/unique_fd.h"
 #include "tests/bpf/clock.h"
+#include "tests/bpf/prompt.h"
 #include "tests/bpf/response_parser.h"
 #include "tests/bpf/socket_address.h"
 #include "tests/support/child.h"
@@ -23,7 +26,6 @@ namespace manometer::test {
 namespace {
 
 constexpr uint64_t kNsPerSecond = 1'000'000'000;
-constexpr uint64_t kNsPerMs = 1'000'000;
 constexpr uint64_t kPatienceNs = std::chrono::nanoseconds(kPatience).count();
 
 struct Connection {
@@ -64,6 +66,7 @@ class Runner {
   const Load& load_;
   SocketAddress address_;
   UniqueFd epoll_{::epoll_create1(EPOLL_CLOEXEC)};
+  UniqueFd timer_{::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)};  // epoll's own is not exact
   std::vector<std::unique_ptr<Connection>> connections_;
   std::deque<Connection*> free_;
   uint64_t connecting_ = 0;
@@ -80,6 +83,9 @@ Runner::Runner(const Load& load) : load_(load), address_(load.host, load.port) {
     connections_.push_back(std::make_unique<Connection>());
     free_.push_back(connections_.back().get());
   }
+  // An edge each time it ends: it is never read.
+  epoll_event event{EPOLLIN | EPOLLET, {.ptr = nullptr}};
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, timer_.get(), &event);
 }
 
 LoadResult Runner::run() {
@@ -140,20 +146,23 @@ void Runner::send(Connection& connection) {
   if (size != static_cast<ssize_t>(connection.request.size())) lost(connection);
 }
 
-/// How long epoll may sleep: it is not exact below a millisecond.
+/// Sleeps until something comes, the next request is due, or it is time to look at `until` again.
 int Runner::wait_ms() const {
   constexpr int kLookAtUntil = 10;
-  if (load_.spin) return 0;
-  if (load_.rate == 0 || free_.empty() || !may_send()) return kLookAtUntil;
-  const uint64_t now = now_ns();
-  const uint64_t due = next_due_ns();
-  return due <= now ? 0 : static_cast<int>(std::min<uint64_t>((due - now) / kNsPerMs, kLookAtUntil));
+  if (load_.waits == Load::Waits::kSpin) return 0;
+  if (load_.rate > 0 && !free_.empty() && may_send()) {
+    const uint64_t due = next_due_ns();
+    const itimerspec at{{}, {static_cast<time_t>(due / kNsPerSecond), static_cast<long>(due % kNsPerSecond)}};
+    ::timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &at, nullptr);
+  }
+  return kLookAtUntil;
 }
 
 void Runner::wait() {
   epoll_event events[128];
   const int count = ::epoll_wait(epoll_.get(), events, std::size(events), wait_ms());
-  for (int i = 0; i < count; i++) handle(*static_cast<Connection*>(events[i].data.ptr), events[i].events);
+  for (int i = 0; i < count; i++)
+    if (events[i].data.ptr != nullptr) handle(*static_cast<Connection*>(events[i].data.ptr), events[i].events);
 }
 
 void Runner::handle(Connection& connection, uint32_t events) {
@@ -249,6 +258,8 @@ std::string http_request(const std::string& method, const std::string& target) {
 }
 
 LoadResult run_load(const Load& load) {
+  std::optional<Prompt> prompt;
+  if (load.waits == Load::Waits::kPrompt) prompt.emplace();
   return Runner(load).run();
 }
 

@@ -40,8 +40,11 @@ struct Load {
   /// Sending stops after that many, or when `until` is true of the result so far; what is under way is waited for.
   uint64_t count = UINT64_MAX;
   std::function<bool(const LoadResult&)> until = [](const LoadResult&) { return false; };
-  /// Keeps a processor busy, so that no waking up is part of what is measured.
-  bool spin = true;
+  /// How the client waits. kSpin keeps a processor busy, so that no waking up is part of what is measured, as long as
+  /// nobody else wants that processor. kPrompt measures right on a busy machine too, up to some thousand requests per
+  /// second, and needs root (see Prompt). kSleep does neither.
+  enum class Waits { kSpin, kPrompt, kSleep };
+  Waits waits = Waits::kSpin;
 };
 
 /// Runs a load on the calling thread. Throws if it cannot connect at all.

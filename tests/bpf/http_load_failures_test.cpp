@@ -18,7 +18,7 @@ class HttpLoadFailures : public testing::Test {
     Load load;
     load.port = listener_.port;
     load.count = count;
-    load.spin = false;
+    load.waits = Load::Waits::kSleep;
     return std::async(std::launch::async, [load] { return run_load(load); });
   }
 

@@ -53,7 +53,7 @@ TEST_F(HttpLoad, OpensAConnectionForEachRequest) {
 
 TEST_F(HttpLoad, StopsWhenToldAndWaitsForWhatIsUnderWay) {
   load_.connections = 8;
-  load_.spin = false;
+  load_.waits = Load::Waits::kSleep;
   load_.until = [](const LoadResult& so_far) { return so_far.answered >= 100; };
   const LoadResult result = run_load(load_);
   EXPECT_GE(result.sent, 100U);
@@ -64,8 +64,8 @@ TEST_F(HttpLoad, SendsNothingBeforeItIsDue) {
   load_.connections = 8;
   load_.count = 500;
   load_.rate = 1'000;
-  for (const bool spin : {true, false}) {
-    load_.spin = spin;
+  for (const auto waits : {Load::Waits::kSpin, Load::Waits::kSleep}) {
+    load_.waits = waits;
     const uint64_t start = now_ns();
     const LoadResult result = run_load(load_);
     EXPECT_GE(now_ns() - start, 499'000'000U);

@@ -37,7 +37,7 @@ std::vector<metrics::Metric> all_metrics() {
   const auto watch = jvm::Watch::open(loop, {});
   const probes::Probes probes(loop, {.enabled = false, .proc_root = "/proc"}, {});
   const collectors::Sources sources{
-      (*watch)->containers(), (*watch)->registry(), (*watch)->discovery(), probes, (*watch)->pool(), nullptr};
+      (*watch)->containers(), (*watch)->registry(), (*watch)->discovery(), probes, (*watch)->pool(), nullptr, nullptr};
   std::vector<metrics::Metric> all;
   for (const auto& collector : collectors::make_collectors(sources))
     std::ranges::copy(collector->metrics(), std::back_inserter(all));

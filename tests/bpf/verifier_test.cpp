@@ -1,0 +1,89 @@
+// What the kernel's verifier has to walk through to load our programs. `./dev test` prints it.
+
+#include <array>
+#include <cstring>
+#include <iomanip>
+#include <iostream>
+#include <limits>
+#include <map>
+#include <string>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <gtest/gtest.h>
+
+#include "agent/base/unique_fd.h"
+#include "agent/bpf/skeleton.h"
+#include "agent/probes/request_probe.h"
+#include "process.skel.h"
+#include "request.skel.h"
+
+namespace manometer::test {
+namespace {
+
+constexpr uint64_t kLimit = 1'000'000;  // the kernel's BPF_COMPLEXITY_LIMIT_INSNS
+constexpr uint32_t kLogStatistics = 4;  // BPF_LOG_STATS
+
+using Log = std::array<char, 8192>;
+
+/// "processed 4711 insns (limit 1000000) ..."; 0 if the log does not say.
+uint64_t processed(const Log& log) {
+  constexpr const char* kWord = "processed ";
+  const char* at = std::strstr(log.data(), kWord);
+  return at == nullptr ? 0 : std::strtoull(at + std::strlen(kWord), nullptr, 10);
+}
+
+/// Loads the programs and says of each what it took.
+template <typename Object>
+void expect_far_from_limit(const std::string& title, Object& object) {
+  std::map<const bpf_program*, Log> logs;
+  bpf_program* program = nullptr;
+  while ((program = ::bpf_object__next_program(object.obj, program)) != nullptr) {
+    Log& log = logs[program];
+    ::bpf_program__set_log_buf(program, log.data(), log.size());
+    ::bpf_program__set_log_level(program, kLogStatistics);
+  }
+  ASSERT_EQ(Object::load(&object), 0);
+  for (const auto& [loaded, log] : logs) {
+    bpf_prog_info info{};
+    __u32 size = sizeof(info);
+    ASSERT_EQ(::bpf_obj_get_info_by_fd(::bpf_program__fd(loaded), &info, &size), 0);
+    std::cout << std::left << std::setw(20) << title << std::setw(16) << ::bpf_program__name(loaded) << std::right
+              << " verified " << std::setw(6) << processed(log) << "  instructions " << std::setw(5)
+              << info.xlated_prog_len / sizeof(bpf_insn) << "  native bytes " << std::setw(6) << info.jited_prog_len
+              << '\n';
+    EXPECT_GT(processed(log), 0U) << log.data();
+    EXPECT_LT(processed(log), kLimit / 2) << ::bpf_program__name(loaded);
+  }
+}
+
+void load_requests(const std::string& title, bool by_cookie) {
+  auto opened = bpf::Skeleton<request_bpf>::open();
+  ASSERT_TRUE(opened.ok()) << opened.error().message();
+  request_bpf& object = *opened->operator->();
+  object.rodata->by_cookie = by_cookie;
+  object.rodata->has_routes = true;
+  object.rodata->agent_pid_namespace = 1;  // the longer way
+  object.rodata->max_series = REQUEST_SERIES;
+  const UniqueFd like(::bpf_map_create(BPF_MAP_TYPE_ARRAY, "request_entries", sizeof(uint32_t), sizeof(request_entry),
+                                       REQUEST_ENTRY_DURATIONS + REQUEST_SERIES + 1, nullptr));
+  ASSERT_EQ(::bpf_map__set_inner_map_fd(object.maps.request_targets, like.get()), 0);
+  expect_far_from_limit(title, object);
+}
+
+TEST(Verifier, IsFarFromItsLimitWithTheProcessProgram) {
+  auto opened = bpf::Skeleton<process_bpf>::open();
+  ASSERT_TRUE(opened.ok()) << opened.error().message();
+  (*opened)->rodata->agent_pid_namespace = 1;
+  expect_far_from_limit("process", *opened->operator->());
+}
+
+TEST(Verifier, IsFarFromItsLimitWithTheRequestPrograms) {
+  const auto probe = probes::RequestProbe::open({});
+  ASSERT_TRUE(probe.ok()) << probe.error().message();
+  load_requests("request by cookie", true);
+  if (!(*probe)->by_cookie()) load_requests("request by storage", false);
+}
+
+}  // namespace
+}  // namespace manometer::test
