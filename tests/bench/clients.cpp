@@ -9,7 +9,7 @@ Clients::Clients(uint16_t port, size_t connections, double rate) {
   load.port = port;
   load.connections = connections;
   load.rate = rate;
-  load.spin = false;  // what the clients' side costs is measured too
+  load.waits = test::Load::Waits::kSleep;  // what the clients' side costs is measured too
   load.until = [this](const test::LoadResult& result) {
     answered_ = result.answered;
     return stop_.load();
