@@ -93,6 +93,7 @@ class Interleaved {
 Baseline medians(const std::vector<Sample>& samples) {
   const auto of = [&](double Baseline::*field) {
     std::vector<double> values;
+    values.reserve(samples.size());
     for (const Sample& one : samples) values.push_back(one.is.*field);
     return median(std::move(values));
   };

@@ -236,8 +236,8 @@ TEST_F(FramingCase, AnsweredBeforeTheBodyHasCome) {
 
 TEST_F(FramingCase, KeepAlive) {
   Talk& talk = connect();
-  std::vector<Timeline> requests;
-  for (int i = 0; i < 50; i++) requests.push_back(talk.exchange({kGet}, {kOk}));
+  std::vector<Timeline> requests(50);
+  for (Timeline& request : requests) request = talk.exchange({kGet}, {kOk});
   expect({.observed = {{"GET 200", 50}}});
   expect_times(requests);
 }

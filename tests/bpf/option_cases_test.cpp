@@ -88,8 +88,8 @@ TEST_F(OptionCase, SeriesAboveTheMost) {
 TEST_F(OptionCase, BoundsOfBuckets) {
   meet_agent({"--buckets", "0.000001,0.5,30"});
   Talk& talk = connect();
-  std::vector<Timeline> requests;
-  for (int i = 0; i < 5; i++) requests.push_back(talk.exchange({kGet}, {kOk}));
+  std::vector<Timeline> requests(5);
+  for (Timeline& request : requests) request = talk.exchange({kGet}, {kOk});
   expect({.observed = {{"GET 200", 5}}});
   expect_times(requests);
   std::map<double, double> buckets;

@@ -33,7 +33,7 @@ void append_header(std::string& packet, const Header& header, size_t size) {
 /// An IP packet that passes for an Ethernet frame too: its source address has the type of its protocol where that has
 /// it.
 inline std::string to_packet(const Segment& segment) {
-  const size_t tcp_size = 4 * segment.tcp_words + segment.payload.size();
+  const size_t tcp_size = size_t{4} * segment.tcp_words + segment.payload.size();
   std::string packet;
   if (segment.v6) {
     ipv6hdr ip{};
@@ -46,8 +46,8 @@ inline std::string to_packet(const Segment& segment) {
     ip.version = 4;
     ip.ihl = segment.ip_words & 0xf;
     ip.protocol = IPPROTO_TCP;
-    ip.tot_len = htons(static_cast<uint16_t>(4 * segment.ip_words + tcp_size));
-    append_header(packet, ip, 4 * segment.ip_words);
+    ip.tot_len = htons(static_cast<uint16_t>(size_t{4} * segment.ip_words + tcp_size));
+    append_header(packet, ip, size_t{4} * segment.ip_words);
   }
   const uint16_t type = htons(segment.v6 ? ETH_P_IPV6 : ETH_P_IP);
   std::memcpy(packet.data() + kEtherTypeAt, &type, sizeof(type));
@@ -56,7 +56,7 @@ inline std::string to_packet(const Segment& segment) {
   tcp.doff = segment.tcp_words & 0xf;
   tcp.ack = 1;
   tcp.fin = segment.fin;
-  append_header(packet, tcp, 4 * segment.tcp_words);
+  append_header(packet, tcp, size_t{4} * segment.tcp_words);
   return packet + segment.payload;
 }
 

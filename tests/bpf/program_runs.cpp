@@ -144,7 +144,8 @@ request_socket ProgramRuns::state() const {
 
 std::optional<uint32_t> ProgramRuns::run_program(const bpf_program* program, const std::string& packet) const {
   const std::string input = as_ == As::kClassifier ? packet : framed(packet);
-  LIBBPF_OPTS(bpf_test_run_opts, options);
+  bpf_test_run_opts options{};
+  options.sz = sizeof(options);
   options.data_in = input.data();
   options.data_size_in = static_cast<uint32_t>(input.size());
   options.repeat = 1;
