@@ -251,8 +251,10 @@ int BPF_PROG(request_read, struct sock* sk) {
       continue;
     }
     if (!after(tcp->copied_seq, pending->seq)) break;
+    bool is_counted = pending->read_ns != 0; /* it was given up before */
     pending->read_ns = now_ns;
-    if (target_of(socket)) observe(socket->target, REQUEST_ENTRY_STAGES + REQUEST_QUEUE, now_ns - pending->arrival_ns);
+    if (!is_counted && target_of(socket))
+      observe(socket->target, REQUEST_ENTRY_STAGES + REQUEST_QUEUE, now_ns - pending->arrival_ns);
     ++socket->read;
   }
   return 0;

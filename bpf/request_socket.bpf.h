@@ -207,8 +207,10 @@ static __always_inline void give_up_pending(struct request_socket* socket, __u64
   for (__u32 i = 0; i < REQUEST_PENDING && target; ++i) {
     struct request_pending* pending = &socket->pending[i];
     if (!waits(socket, pending)) continue;
-    if (pending->read_ns == 0)
+    if (pending->read_ns == 0) {
       observe(socket->target, REQUEST_ENTRY_STAGES + REQUEST_QUEUE, now_ns - pending->arrival_ns);
+      pending->read_ns = now_ns;
+    }
     count(&target->unmatched[reason]);
     --without_place;
   }

@@ -230,8 +230,7 @@ TEST_F(FuzzConnections, EveryArrivalEndsInOneCount) {
     }
     const request_socket& last = connection.state();
     arrived += last.arrived;
-    for (uint32_t number = last.answered; number != last.arrived; ++number)
-      in_flight += last.pending[number % REQUEST_PENDING].number == number ? 1 : 0;
+    in_flight += last.arrived - last.answered;
   }
   const Totals totals = programs_.totals();
   EXPECT_EQ(arrived, totals.ended() + in_flight);

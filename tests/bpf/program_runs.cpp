@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <numeric>
 #include <stdexcept>
 #include <system_error>
 #include <vector>
@@ -43,10 +42,6 @@ request_entry read_entry(const UniqueFd& entries, uint32_t index) {
   request_entry entry{};
   if (::bpf_map_lookup_elem(entries.get(), &index, &entry) != 0) fail("read an entry");
   return entry;
-}
-
-uint64_t count_of(const request_histogram& histogram) {
-  return std::accumulate(std::begin(histogram.counts), std::end(histogram.counts), uint64_t{0});
 }
 
 }  // namespace

@@ -7,26 +7,13 @@
 
 #include "agent/base/unique_fd.h"
 #include "bpf/request.h"
+#include "tests/bpf/totals.h"
 
 struct bpf_program;
 
 namespace manometer::test {
 
 enum class Direction { kIn, kOut };
-
-/// All that the programs counted for one target.
-struct Totals {
-  request_target target{};
-  uint64_t stages[REQUEST_STAGES]{};
-  uint64_t durations = 0;
-
-  uint64_t unmatched(request_unmatched reason) const { return target.unmatched[reason]; }
-  /// Requests that arrived and have come to an end. Of those counted for other reasons no arrival was seen.
-  uint64_t ended() const {
-    return durations + unmatched(REQUEST_CLIENT_RESET) + unmatched(REQUEST_SERVER_CLOSED) +
-           unmatched(REQUEST_TIMED_OUT) + unmatched(REQUEST_BAD_RESPONSE) + unmatched(REQUEST_PIPELINE_FULL);
-  }
-};
 
 /// The agent's programs for packets, loaded but attached to nothing, and run by BPF_PROG_TEST_RUN. Each packet comes as
 /// one of a watched connection.

@@ -1,7 +1,10 @@
 #pragma once
 
 #include <cerrno>
+#include <cstdio>
 #include <fcntl.h>
+#include <fstream>
+#include <stdexcept>
 #include <string>
 #include <sys/stat.h>
 #include <system_error>
@@ -35,6 +38,33 @@ class UnifiedCgroup {
 
   const std::string& name() const { return name_; }
   int fd() const { return directory_.get(); }
+
+  /// Has this process in it as long as it lives: the sockets made meanwhile belong to it.
+  class Stay {
+   public:
+    explicit Stay(const UnifiedCgroup& cgroup) : before_(own()) { move_to(cgroup.fd()); }
+    ~Stay() { move_to(before_.get()); }
+    Stay(const Stay&) = delete;
+    Stay& operator=(const Stay&) = delete;
+
+   private:
+    static UniqueFd own() {
+      const UniqueFd root = open_root();
+      std::ifstream lines("/proc/self/cgroup");
+      for (std::string line; std::getline(lines, line);) {
+        if (!line.starts_with("0::")) continue;
+        auto found = node::open_cgroup(root.get(), line.substr(3));
+        if (found && *found) return *std::move(*found);
+      }
+      throw std::runtime_error("this process has no cgroup2");
+    }
+    static void move_to(int cgroup) {
+      const UniqueFd procs(::openat(cgroup, "cgroup.procs", O_WRONLY | O_CLOEXEC));
+      if (::write(procs.get(), "0", 1) != 1) std::perror("move to another cgroup");
+    }
+
+    UniqueFd before_;
+  };
 
   /// The command as it is to be started to run in here. A socket stays in the cgroup it was made in: a process that
   /// is moved later takes none with it.
