@@ -99,7 +99,7 @@ void print_programs(const bpf_object* object) {
 }
 
 /// Ethernet, IPv4 and TCP with so many bytes to carry, of a connection that nobody watches.
-std::vector<char> make_packet(size_t payload) {
+std::string make_packet(size_t payload) {
   ethhdr ethernet{};
   ethernet.h_proto = htons(ETH_P_IP);
   iphdr ip{};
@@ -109,20 +109,14 @@ std::vector<char> make_packet(size_t payload) {
   ip.tot_len = htons(static_cast<uint16_t>(sizeof(ip) + sizeof(tcphdr) + payload));
   tcphdr tcp{};
   tcp.doff = sizeof(tcp) / 4;
-  std::vector<char> packet;
-  const auto append = [&](const auto& header) {
-    const auto* bytes = reinterpret_cast<const char*>(&header);
-    packet.insert(packet.end(), bytes, bytes + sizeof(header));
+  const auto bytes = [](const auto& header) {
+    return std::string(reinterpret_cast<const char*>(&header), sizeof(header));
   };
-  append(ethernet);
-  append(ip);
-  append(tcp);
-  packet.resize(packet.size() + payload, 'x');
-  return packet;
+  return bytes(ethernet) + bytes(ip) + bytes(tcp) + std::string(payload, 'x');
 }
 
 /// Nanoseconds of one run, warm.
-double test_run_ns(const bpf_program* program, const std::vector<char>& packet) {
+double test_run_ns(const bpf_program* program, const std::string& packet) {
   LIBBPF_OPTS(bpf_test_run_opts, options);
   options.data_in = packet.data();
   options.data_size_in = static_cast<__u32>(packet.size());
@@ -140,7 +134,7 @@ const bpf_program* program_of(const Attached& attached, const char* name) {
 /// Agent's programs and the empty ones take turns.
 void print_foreign(const Attached& agent, const Attached& empty) {
   for (const size_t payload : {size_t{0}, size_t{200}}) {
-    const std::vector<char> packet = make_packet(payload);
+    const std::string packet = make_packet(payload);
     for (const std::string direction : {"in", "out"}) {
       std::vector<double> ours, floor;
       for (int i = 0; i < kTestRepeats; ++i) {
