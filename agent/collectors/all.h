@@ -20,7 +20,7 @@ class Probes;
 namespace requests {
 class ProcessFinder;
 class Watch;
-}
+}  // namespace requests
 }  // namespace manometer
 
 namespace manometer::collectors {
