@@ -117,7 +117,8 @@ std::string make_packet(size_t payload) {
 
 /// Nanoseconds of one run, warm.
 double test_run_ns(const bpf_program* program, const std::string& packet) {
-  LIBBPF_OPTS(bpf_test_run_opts, options);
+  bpf_test_run_opts options{};
+  options.sz = sizeof(options);
   options.data_in = packet.data();
   options.data_size_in = static_cast<__u32>(packet.size());
   options.repeat = kTestRuns;

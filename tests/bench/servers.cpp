@@ -24,7 +24,7 @@ const char* const kDebianJvms = "/usr/lib/jvm";
 
 class EchoServer : public Server {
  public:
-  explicit EchoServer(std::vector<std::string> command) : child_(command) {
+  explicit EchoServer(const std::vector<std::string>& command) : child_(command) {
     const auto line = child_.read_line();
     if (!line) throw std::runtime_error("fast_http_server does not come up");
     port_ = static_cast<uint16_t>(std::stoi(*line));

@@ -79,8 +79,8 @@ request_socket random_state(Random& random, request_socket state) {
     if (random.one_in(4)) stream->left = random.number(100);
   }
   state.arrived = static_cast<__u32>(random.number(UINT32_MAX));
-  state.answered = state.arrived - static_cast<__u32>(random.number(2 * REQUEST_PENDING));
-  state.read = state.arrived - static_cast<__u32>(random.number(2 * REQUEST_PENDING));
+  state.answered = state.arrived - static_cast<__u32>(random.number(uint64_t{2} * REQUEST_PENDING));
+  state.read = state.arrived - static_cast<__u32>(random.number(uint64_t{2} * REQUEST_PENDING));
   for (request_pending& pending : state.pending) pending.number = state.arrived - static_cast<__u32>(random.number(10));
   return state;
 }
