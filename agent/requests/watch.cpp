@@ -129,8 +129,11 @@ void Watch::mark_shared(const std::string& cgroup) {
 }
 
 /// A connection that waits to be accepted has no descriptor to find it by, so new processes are looked at twice; and
-/// all of them always, where the kernel does not mark itself what they listen on later.
+/// all of them always, where the kernel does not mark itself what they listen on later. What kept us from a cgroup may
+/// be gone.
 void Watch::look_again() {
+  unattached_.clear();
+  attach_links();
   for (auto& [key, process] : processes_) {
     if (process.is_new || probe_.by_cookie()) mark_sockets(key, process);
     process.is_new = false;

@@ -21,10 +21,9 @@ std::vector<std::string> command(const std::vector<std::string>& arguments, std:
   return out;
 }
 
-/// Reads the log up to the line that tells the port.
-std::string wait_for_address(Child& child) {
+/// Reads the log up to the line that tells the port, and adds what comes before.
+std::string wait_for_address(Child& child, std::string& log) {
   constexpr std::string_view kListening = "listening on ";
-  std::string log;
   while (const auto line = child.read_error_line()) {
     const size_t at = line->find(kListening);
     if (at != std::string::npos) return line->substr(at + kListening.size());
@@ -62,7 +61,7 @@ double Scraped::sum(const std::string& name, const LabelMap& labels) const {
 
 Agent::Agent(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,
              const std::vector<std::string>& launcher)
-    : child_(command(arguments, launcher), environment), address_(wait_for_address(child_)) {}
+    : child_(command(arguments, launcher), environment), address_(wait_for_address(child_, log_at_start_)) {}
 
 std::string Agent::get(const std::string& target, const LabelMap& headers) const {
   const auto answer = http::get(address_, target, kPatience, headers);

@@ -41,6 +41,8 @@ class Agent {
   const std::string& address() const { return address_; }
   Child& child() { return child_; }
   pid_t pid() const { return child_.pid(); }
+  /// What it logged before it was ready to answer.
+  const std::string& log_at_start() const { return log_at_start_; }
   /// GET target; throws if there is no answer.
   std::string get(const std::string& target, const LabelMap& headers = {}) const;
   Scraped scrape() const;
@@ -49,6 +51,7 @@ class Agent {
 
  private:
   Child child_;
+  std::string log_at_start_;
   std::string address_;
 };
 
