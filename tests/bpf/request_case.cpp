@@ -64,9 +64,9 @@ void RequestCase::SetUp() {
   await_watched();
 }
 
-void RequestCase::await_watched() const {
+void RequestCase::await_watched(const RawServer::Listener& listener) const {
   LabelMap with_port = labels();
-  with_port["port"] = std::to_string(listener_.port);
+  with_port["port"] = std::to_string(listener.port);
   const auto limit = [&](const Scraped& now) { return now.value("manometer_http_accept_queue_limit", with_port); };
   if (!limit(agent->scrape_until([&](const Scraped& now) { return limit(now).has_value(); })))
     throw std::runtime_error("the agent does not watch the server");
@@ -89,6 +89,7 @@ Talk& RequestCase::connect(const std::string& host, int receive_buffer) {
 }
 
 Talk& RequestCase::connect(const RawServer::Listener& listener, const std::string& host) {
+  await_watched(listener);  // before 5.11 it takes until the next scan
   return talks_.emplace_back(server_, listener, host);
 }
 

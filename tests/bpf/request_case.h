@@ -44,7 +44,8 @@ class RequestCase : public testing::Test {
   void TearDown() override;
 
   /// Until the agent watches what the server listens on.
-  void await_watched() const;
+  void await_watched() const { await_watched(listener_); }
+  void await_watched(const RawServer::Listener& listener) const;
   /// It is there until the end of the test.
   Talk& connect(const std::string& host = "127.0.0.1", int receive_buffer = 0);
   Talk& connect(const RawServer::Listener& listener, const std::string& host);
