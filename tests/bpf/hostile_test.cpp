@@ -23,6 +23,7 @@ namespace manometer::test {
 namespace {
 
 constexpr double kMegabyte = 1 << 20;
+const std::string kPrefix = "manometer_http_";
 constexpr std::string_view kAnswerEnd = "world\n";
 
 /// What the agent takes.
@@ -59,7 +60,7 @@ class Hostile : public testing::Test {
   }
 
   void TearDown() override {
-    EXPECT_TRUE(eventually([&] { return agent_.scrape().value(kPrefix + "connections", labels_) == 0; }));
+    EXPECT_TRUE(eventually([&] { return agent_.scrape_anew().value(kPrefix + "connections", labels_) == 0; }));
     expect_good_requests_counted();
     expect_no_other_labels();
     const Footprint now = footprint();
@@ -73,9 +74,9 @@ class Hostile : public testing::Test {
   double observed(const LabelMap& more = {}) const {
     LabelMap labels = labels_;
     labels.insert(more.begin(), more.end());
-    return agent_.scrape().sum(kPrefix + "request_duration_seconds_count", labels);
+    return agent_.scrape_anew().sum(kPrefix + "request_duration_seconds_count", labels);
   }
-  double unmatched() const { return agent_.scrape().sum(kPrefix + "unmatched_total", labels_); }
+  double unmatched() const { return agent_.scrape_anew().sum(kPrefix + "unmatched_total", labels_); }
 
   void expect_good_requests_counted() const {
     const LabelMap good{{"method", "GET"}, {"code", "200"}};
@@ -89,7 +90,7 @@ class Hostile : public testing::Test {
   void expect_no_other_labels() const {
     static const std::set<std::string> kMethods{"OTHER",  "GET",     "HEAD",    "POST",  "PUT",
                                                 "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"};
-    const Scraped scraped = agent_.scrape();
+    const Scraped scraped = agent_.scrape_anew();
     for (const auto& sample : scraped.all(kPrefix + "request_duration_seconds_count", labels_)) {
       EXPECT_THAT(kMethods, testing::Contains(sample.labels.at("method")));
       EXPECT_EQ(sample.labels.at("code"), "200") << "the server gives no other";
@@ -98,14 +99,13 @@ class Hostile : public testing::Test {
   }
 
   Footprint footprint() const {
-    const Scraped scraped = agent_.scrape();
+    const Scraped scraped = agent_.scrape_anew();
     const BpfObjects held = held_by(agent_.pid());
     return {scraped.value("process_resident_memory_bytes").value(), scraped.value("process_open_fds").value(),
             static_cast<size_t>(std::ranges::count(held, BpfKind::kMap, &BpfObjects::value_type::first)),
             map_bytes(agent_.pid())};
   }
 
-  const std::string kPrefix = "manometer_http_";
   Random random_;
   UnifiedCgroup cgroup_{"hostile"};
   Child server_{cgroup_.inside({MANOMETER_FAST_HTTP_SERVER})};

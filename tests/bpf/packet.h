@@ -1,6 +1,7 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <linux/if_ether.h>
@@ -14,8 +15,8 @@ namespace manometer::test {
 /// A TCP segment to be wrapped in IP. IPv4's and TCP's options are zeros.
 struct Segment {
   bool v6 = false;
-  unsigned ip_words = 5;   // length of IPv4's header, 5 to 15
-  unsigned tcp_words = 5;  // the same of TCP's
+  size_t ip_words = 5;   // length of IPv4's header, 5 to 15
+  size_t tcp_words = 5;  // the same of TCP's
   uint32_t seq = 0;
   bool fin = false;
   std::string payload;

@@ -99,10 +99,7 @@ uint64_t RequestCase::sent() const {
 }
 
 Scraped RequestCase::scrape() const {
-  // The agent gives the same answer to several who ask within a fraction of a second. No two take as long to make.
-  const auto made_in = [](const Scraped& scraped) { return scraped.sum("manometer_collector_duration_seconds"); };
-  const double before = made_in(agent->scrape());
-  return agent->scrape_until([&](const Scraped& now) { return made_in(now) != before; });
+  return agent->scrape_anew();
 }
 
 Counted RequestCase::counted(const Scraped& scraped) const {

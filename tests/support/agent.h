@@ -46,6 +46,9 @@ class Agent {
   /// GET target; throws if there is no answer.
   std::string get(const std::string& target, const LabelMap& headers = {}) const;
   Scraped scrape() const;
+  /// One that was made after this call: the agent gives the same answer to several who ask within a fraction of a
+  /// second.
+  Scraped scrape_anew() const;
   /// Scrapes until condition is true of it; the last scrape, for the assertion that follows.
   Scraped scrape_until(const std::function<bool(const Scraped&)>& condition) const;
 
