@@ -32,6 +32,12 @@ struct {
   __type(value, struct request_gauges);
 } request_gauges SEC(".maps");
 
+/* Pids of watched processes that began to listen, where their sockets are marked by the agent. */
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 1 << 16); /* one page, as large as there are any */
+} request_listens SEC(".maps");
+
 __u64 gauges_scan = 0; /* number of the scan that goes on */
 
 int request_in(struct __sk_buff* skb);
@@ -270,6 +276,13 @@ static __always_inline void mark_listener(struct sock* sk) {
   socket->target = watched->target;
 }
 
+/* For the agent to mark what the process listens on: here it cannot be done before 5.11. */
+static __always_inline void report_listener(void) {
+  __u32 pid = agent_pid_namespace == 0 ? bpf_get_current_pid_tgid() >> 32 : REQUEST_LISTENS_SOME_PID;
+  if (pid != REQUEST_LISTENS_SOME_PID && !bpf_map_lookup_elem(&request_processes, &pid)) return;
+  bpf_ringbuf_output(&request_listens, &pid, sizeof(pid), 0); /* if it is lost, the next scan finds the socket */
+}
+
 static __always_inline enum request_unmatched reason_of(int error) {
   if (error == ECONNRESET || error == EPIPE) return REQUEST_CLIENT_RESET;
   return error == ETIMEDOUT ? REQUEST_TIMED_OUT : REQUEST_SERVER_CLOSED;
@@ -277,7 +290,13 @@ static __always_inline enum request_unmatched reason_of(int error) {
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(request_state, struct sock* sk, int before, int now) {
-  if (now == BPF_TCP_LISTEN && !by_cookie) mark_listener(sk);
+  if (now == BPF_TCP_LISTEN) {
+    if (by_cookie) {
+      report_listener();
+    } else {
+      mark_listener(sk);
+    }
+  }
   if (now != BPF_TCP_CLOSE || before == BPF_TCP_LISTEN) return 0;
   struct request_socket* socket = connection_of_sock(sk);
   if (socket) give_up_pending(socket, bpf_ktime_get_ns(), reason_of(sk->sk_err));

@@ -18,7 +18,8 @@
 #define REQUEST_BOUNDS 256   /* for a binary search; what is not used is 2^64 - 1 */
 #define REQUEST_PENDING 8    /* requests of one connection that wait for their responses, pipelined */
 #define REQUEST_LINE 32      /* bytes of a line that are looked at: "Transfer-Encoding: chunked", a 15-digit length */
-#define REQUEST_PATH 64      /* bytes of a path that routes can tell apart */
+#define REQUEST_LISTENS_SOME_PID 0 /* one that cannot be told */
+#define REQUEST_PATH 64            /* bytes of a path that routes can tell apart */
 
 enum request_stage {
   REQUEST_QUEUE,      /* arrival to first read */

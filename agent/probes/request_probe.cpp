@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "agent/bpf/ring_reader.h"
 #include "agent/bpf/skeleton.h"
 #include "request.skel.h"
 
@@ -140,6 +141,17 @@ Result<RequestProbe::Attachment> RequestProbe::attach(int cgroup) const {
   attachment.out.reset(::bpf_program__attach_cgroup(programs.request_out, cgroup));
   if (!attachment.out) return Error::from_errno("attach to a cgroup's egress");
   return attachment;
+}
+
+Result<std::unique_ptr<bpf::RingReader>> RequestProbe::tell_listeners(boost::asio::io_context& loop,
+                                                                      std::function<void(pid_t)> on_listen) const {
+  if (!by_cookie_) return std::unique_ptr<bpf::RingReader>();
+  const int ring = ::bpf_map__fd(bpf_->skeleton->maps.request_listens);
+  return bpf::RingReader::open(loop, ring, [on_listen = std::move(on_listen)](std::span<const std::byte> record) {
+    uint32_t pid = 0;
+    std::memcpy(&pid, record.data(), sizeof(pid));
+    on_listen(static_cast<pid_t>(pid));
+  });
 }
 
 int RequestProbe::sockets_map() const {

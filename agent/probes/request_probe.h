@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -13,6 +14,12 @@
 
 struct bpf_link;
 struct bpf_object;
+namespace boost::asio {
+class io_context;
+}
+namespace manometer::bpf {
+class RingReader;
+}
 
 namespace manometer::probes {
 
@@ -74,6 +81,11 @@ class RequestProbe {
   void remove(const Target& target);
   /// Counts those in a cgroup and all below it.
   Result<Attachment> attach(int cgroup) const;
+
+  /// Tells on the loop that a watched process listens on something not marked yet; 0: that any of them may. Where the
+  /// kernel marks such sockets itself there is nothing to tell: nullptr.
+  Result<std::unique_ptr<bpf::RingReader>> tell_listeners(boost::asio::io_context& loop,
+                                                          std::function<void(pid_t)> on_listen) const;
 
   /// The marks that sockets get; safe on any thread.
   int sockets_map() const;

@@ -28,6 +28,12 @@ Watch::Watch(boost::asio::io_context& loop, BlockingPool& pool, container::Index
       cgroups_(std::move(cgroups)),
       log_(log),
       options_(std::move(options)) {
+  auto listeners = probe_.tell_listeners(loop, [this](pid_t pid) { on_listen(pid); });
+  if (listeners) {
+    listeners_ = *std::move(listeners);
+  } else {
+    log_.warn("listeners", "new server sockets are found by the scan only: " + listeners.error().message());
+  }
   look_again();
 }
 
@@ -119,6 +125,12 @@ void Watch::mark_sockets(const ProcessKey& key, const Process& process) {
           log_.warn("sockets", fmt::format("process {}: connections older than the agent are not measured: {}", pid,
                                            printable(marked.error().message())));
       });
+}
+
+void Watch::on_listen(pid_t pid) {
+  for (const auto& [key, process] : processes_) {
+    if (pid == REQUEST_LISTENS_SOME_PID || pid == key.pid) mark_sockets(key, process);
+  }
 }
 
 /// What the process that ended listened on, others may listen on too: servers with several processes share sockets.

@@ -14,6 +14,7 @@
 #include "agent/base/log.h"
 #include "agent/base/types.h"
 #include "agent/base/unique_fd.h"
+#include "agent/bpf/ring_reader.h"
 #include "agent/container/index.h"
 #include "agent/container/target.h"
 #include "agent/metrics/buckets.h"
@@ -70,6 +71,7 @@ class Watch {
   std::optional<probes::RequestProbe::Attachment> attach(const std::string& path);
   void mark_sockets(const ProcessKey& key, const Process& process);
   void mark_shared(const std::string& cgroup);
+  void on_listen(pid_t pid);
   void look_again();
 
   boost::asio::steady_timer timer_;
@@ -83,6 +85,7 @@ class Watch {
   std::map<std::string, probes::RequestProbe::Attachment> links_;  // by path
   std::set<std::string> unattached_;                               // by path
   size_t marking_ = 0;
+  std::unique_ptr<bpf::RingReader> listeners_;  // tells of new ones where the kernel does not mark them itself
 };
 
 }  // namespace manometer::requests

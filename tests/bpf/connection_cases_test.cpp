@@ -184,5 +184,25 @@ TEST_F(OlderConnectionCase, AnAgentThatWasKilledComesBack) {
   expect_times({request});
 }
 
+TEST(NewListener, IsKnownWithoutAScan) {
+  RawServer server;
+  server.listen();
+  const Agent agent({"--watch", "exe:*/raw_http_server", "--scan-interval", "3600s"});
+  const std::string pid = std::to_string(server.pid());
+  agent.scrape_until([&](const Scraped& now) { return now.value("manometer_http_connections", {{"pid", pid}}) == 0; });
+  const auto later = server.listen();
+  const LabelMap with_port{{"pid", pid}, {"port", std::to_string(later.port)}};
+  const auto is_known = [&] {
+    return agent.scrape().value("manometer_http_accept_queue_limit", with_port).has_value();
+  };
+  EXPECT_TRUE(eventually(is_known));
+  Talk talk(server, later);
+  talk.exchange({kGet}, {kOk});
+  const auto count = [&](const Scraped& now) {
+    return now.sum("manometer_http_request_duration_seconds_count", {{"pid", pid}});
+  };
+  EXPECT_EQ(count(agent.scrape_until([&](const Scraped& now) { return count(now) >= 1; })), 1);
+}
+
 }  // namespace
 }  // namespace manometer::test
