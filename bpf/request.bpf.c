@@ -59,7 +59,6 @@ static __always_inline bool after(__u32 a, __u32 b) {
 /* A connection as it is now. */
 static __always_inline void add_to_gauges(struct request_gauges* gauges, const struct request_socket* socket) {
   __u32 unread = socket->arrived - socket->read;
-  ++gauges->connections;
   gauges->in_flight += socket->arrived - socket->answered;
   if (unread == 0 || unread > REQUEST_PENDING) return;
   gauges->unread += unread;
@@ -326,12 +325,13 @@ int request_scan(struct bpf_iter__bpf_sk_storage_map* context) {
   }
   struct request_socket* socket = connection_of_sock(sk); /* context->value has no room for indexes */
   struct request_gauges* gauges = bpf_map_lookup_elem(&request_gauges, &index);
-  if (!socket || !gauges) return 0;
+  if (!gauges) return 0;
   if (gauges->scan != gauges_scan) {
     __builtin_memset(gauges, 0, sizeof(*gauges));
     gauges->scan = gauges_scan;
     gauges->target_id = mark->target_id;
   }
-  add_to_gauges(gauges, socket);
+  ++gauges->connections;
+  if (socket) add_to_gauges(gauges, socket); /* by cookie nothing is known of it before its first packet */
   return 0;
 }
