@@ -40,6 +40,40 @@ struct {
 
 __u64 gauges_scan = 0; /* number of the scan that goes on */
 
+static __always_inline bool after(__u32 a, __u32 b) {
+  return (__s32)(a - b) > 0;
+}
+
+/* Passes over requests that found no place. What did is at most REQUEST_PENDING behind the last that was answered. */
+static __always_inline void pass_without_place(struct request_socket* socket) {
+  socket->read = after(socket->answered, socket->read) ? socket->answered : socket->read + 1;
+}
+
+/* The first program to be loaded, so before any other is named: kernels before 5.11 refuse it, and so the agent need
+ * not wait for the larger ones. */
+SEC("tp_btf/tcp_rcv_space_adjust")
+int BPF_PROG(request_read, struct sock* sk) {
+  struct request_socket* socket = connection_of_sock(sk);
+  if (!socket || socket->read == socket->arrived) return 0;
+  struct tcp_sock* tcp = bpf_skc_to_tcp_sock(sk);
+  if (!tcp) return 0;
+  __u64 now_ns = bpf_ktime_get_ns();
+  for (__u32 i = 0; i < 2 * REQUEST_PENDING && socket->read != socket->arrived; ++i) {
+    struct request_pending* pending = &socket->pending[socket->read % REQUEST_PENDING];
+    if (pending->number != socket->read) {
+      pass_without_place(socket);
+      continue;
+    }
+    if (!after(tcp->copied_seq, pending->seq)) break;
+    bool is_counted = pending->read_ns != 0; /* it was given up before */
+    pending->read_ns = now_ns;
+    if (!is_counted && target_of(socket))
+      observe(socket->target, REQUEST_ENTRY_STAGES + REQUEST_QUEUE, now_ns - pending->arrival_ns);
+    ++socket->read;
+  }
+  return 0;
+}
+
 int request_in(struct __sk_buff* skb);
 int request_out(struct __sk_buff* skb);
 
@@ -51,10 +85,6 @@ struct {
   __array(values, int(void*));
 } request_in_again SEC(".maps") = {.values = {(void*)&request_in}}, request_out_again
                                                                     SEC(".maps") = {.values = {(void*)&request_out}};
-
-static __always_inline bool after(__u32 a, __u32 b) {
-  return (__s32)(a - b) > 0;
-}
 
 /* A connection as it is now. */
 static __always_inline void add_to_gauges(struct request_gauges* gauges, const struct request_socket* socket) {
@@ -235,34 +265,6 @@ int request_out(struct __sk_buff* skb) {
   if (socket->out.state == STREAM_OPAQUE) give_up_pending(socket, segment.now_ns, REQUEST_BAD_RESPONSE);
   if (segment.fin) server_closes(socket, segment.now_ns);
   return PASS;
-}
-
-/* Passes over requests that found no place. What did is at most REQUEST_PENDING behind the last that was answered. */
-static __always_inline void pass_without_place(struct request_socket* socket) {
-  socket->read = after(socket->answered, socket->read) ? socket->answered : socket->read + 1;
-}
-
-SEC("tp_btf/tcp_rcv_space_adjust")
-int BPF_PROG(request_read, struct sock* sk) {
-  struct request_socket* socket = connection_of_sock(sk);
-  if (!socket || socket->read == socket->arrived) return 0;
-  struct tcp_sock* tcp = bpf_skc_to_tcp_sock(sk);
-  if (!tcp) return 0;
-  __u64 now_ns = bpf_ktime_get_ns();
-  for (__u32 i = 0; i < 2 * REQUEST_PENDING && socket->read != socket->arrived; ++i) {
-    struct request_pending* pending = &socket->pending[socket->read % REQUEST_PENDING];
-    if (pending->number != socket->read) {
-      pass_without_place(socket);
-      continue;
-    }
-    if (!after(tcp->copied_seq, pending->seq)) break;
-    bool is_counted = pending->read_ns != 0; /* it was given up before */
-    pending->read_ns = now_ns;
-    if (!is_counted && target_of(socket))
-      observe(socket->target, REQUEST_ENTRY_STAGES + REQUEST_QUEUE, now_ns - pending->arrival_ns);
-    ++socket->read;
-  }
-  return 0;
 }
 
 static __always_inline void mark_listener(struct sock* sk) {
