@@ -64,6 +64,7 @@ struct sock {
 
 struct tcp_sock {
   __u32 copied_seq;
+  __u32 rcv_nxt;
 };
 
 struct seq_file;

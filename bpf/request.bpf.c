@@ -8,6 +8,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "pid_namespace.bpf.h"
+#include "request_early.bpf.h"
 #include "request_stream.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -75,6 +76,7 @@ int BPF_PROG(request_read, struct sock* sk) {
 }
 
 int request_in(struct __sk_buff* skb);
+int request_early(struct __sk_buff* skb);
 int request_out(struct __sk_buff* skb);
 
 /* For a segment with more lines than one run may look at. */
@@ -83,8 +85,9 @@ struct {
   __uint(max_entries, 1);
   __uint(key_size, sizeof(__u32));
   __array(values, int(void*));
-} request_in_again SEC(".maps") = {.values = {(void*)&request_in}}, request_out_again
-                                                                    SEC(".maps") = {.values = {(void*)&request_out}};
+} request_in_again SEC(".maps") = {.values = {(void*)&request_in}},
+                   request_early_again SEC(".maps") = {.values = {(void*)&request_early}},
+                   request_out_again SEC(".maps") = {.values = {(void*)&request_out}};
 
 /* A connection as it is now. */
 static __always_inline void add_to_gauges(struct request_gauges* gauges, const struct request_socket* socket) {
@@ -129,13 +132,6 @@ static __always_inline bool begins_message(struct __sk_buff* skb, struct segment
   __u32 size = segment->length < sizeof(w) ? segment->length : sizeof(w);
   if (!load(skb, segment->offset, &w, size, sizeof(w))) return false;
   return response ? status_of(w.w0, w.w1) != 0 : method_of(w.w0, w.w1, w.w2) >= 0;
-}
-
-static __always_inline void start_at(struct request_stream* stream, __u32 seq) {
-  stream->seq = seq;
-  stream->state = STREAM_FIRST;
-  stream->in_line = 0;
-  stream->held = 0;
 }
 
 /* What lies between what was seen and this segment came, or will come, out of order. False: wait for it. */
@@ -213,18 +209,39 @@ static __always_inline bool find_response(struct __sk_buff* skb, struct request_
   return true;
 }
 
+/* There is more in the segment than can be looked at. */
+static __always_inline void lose_request(struct request_socket* socket, const struct segment* segment) {
+  if (socket->in.state == STREAM_FIRST) count_unmatched(socket, REQUEST_TOO_COMPLEX);
+  socket->in.state = STREAM_LOST;
+  socket->in.seq = segment->seq + segment->length;
+}
+
 SEC("cgroup_skb/ingress")
 int request_in(struct __sk_buff* skb) {
-  struct bpf_sock* sk;
+  struct bpf_sock* sk = NULL;
   struct segment segment;
   struct request_socket* socket = connection_of_packet(skb, &sk);
+  if (!socket && sk && !by_cookie) bpf_tail_call(skb, &request_early_again, 0);
   if (!socket || !find_segment(skb, &segment) || segment.length == 0) return PASS;
   if (!find_request(skb, socket, &segment, sk)) return PASS;
   if (follow(skb, socket, &segment, false) == SEGMENT_DONE) return PASS;
   bpf_tail_call(skb, &request_in_again, 0);
-  if (socket->in.state == STREAM_FIRST) count_unmatched(socket, REQUEST_TOO_COMPLEX);
-  socket->in.state = STREAM_LOST;
-  socket->in.seq = segment.seq + segment.length;
+  lose_request(socket, &segment);
+  return PASS;
+}
+
+/* What request_in is for connections, for the packet that makes one. */
+SEC("cgroup_skb/ingress")
+int request_early(struct __sk_buff* skb) {
+  struct segment segment;
+  struct request_socket* listener = listener_of_packet(skb);
+  struct request_early* early = early_data();
+  if (!listener || !early || !find_segment(skb, &segment) || segment.length == 0) return PASS;
+  if (skb->cb[0] == 0) begin_early(early, listener, &segment);
+  skb->cb[0] = 1; /* not the first run */
+  if (follow(skb, &early->socket, &segment, false) == SEGMENT_DONE) return PASS;
+  bpf_tail_call(skb, &request_early_again, 0);
+  lose_request(&early->socket, &segment);
   return PASS;
 }
 
@@ -298,6 +315,7 @@ int BPF_PROG(request_state, struct sock* sk, int before, int now) {
       mark_listener(sk);
     }
   }
+  if (now == BPF_TCP_ESTABLISHED && before == BPF_TCP_SYN_RECV && !by_cookie) adopt_early(sk);
   if (now != BPF_TCP_CLOSE || before == BPF_TCP_LISTEN) return 0;
   struct request_socket* socket = connection_of_sock(sk);
   if (socket) give_up_pending(socket, bpf_ktime_get_ns(), reason_of(sk->sk_err));

@@ -152,19 +152,27 @@ static __always_inline struct request_socket* socket_by_cookie(__u64 cookie, con
   return bpf_map_lookup_elem(&request_sockets_by_cookie, &cookie);
 }
 
-/* NULL: not a watched connection. */
+/* NULL: not a watched connection; then `full` is set if it is a socket that listens for those. */
 static __always_inline struct request_socket* connection_of_packet(struct __sk_buff* skb, struct bpf_sock** full) {
   struct bpf_sock* sk = skb->sk;
   if (!sk) return NULL;
   sk = bpf_sk_fullsock(sk);
   if (!sk) return NULL;
   struct request_socket* socket = bpf_sk_storage_get(&request_sockets, sk, NULL, 0);
-  if (!socket || sk->state == BPF_TCP_LISTEN) return NULL;
+  if (!socket) return NULL;
   *full = sk;
+  if (sk->state == BPF_TCP_LISTEN) return NULL;
   return by_cookie ? socket_by_cookie(bpf_get_socket_cookie(skb), socket) : socket;
 }
 
-/* The same for a tracing program; NULL also for a connection that no packet was seen of. */
+static __always_inline struct request_socket* listener_of_packet(struct __sk_buff* skb) {
+  struct bpf_sock* sk = skb->sk;
+  if (!sk) return NULL;
+  sk = bpf_sk_fullsock(sk);
+  return sk ? bpf_sk_storage_get(&request_sockets, sk, NULL, 0) : NULL;
+}
+
+/* The connection of a tracing program's socket; NULL also for a connection that no packet was seen of. */
 static __always_inline struct request_socket* connection_of_sock(struct sock* sk) {
   if (by_cookie) return socket_by_cookie(sk->__sk_common.skc_cookie.counter, NULL);
   return bpf_sk_storage_get(&request_sockets, sk, NULL, 0);

@@ -76,6 +76,13 @@ static __always_inline bool load(struct __sk_buff* skb, __u32 offset, void* to, 
   return size_but_one < most && bpf_skb_load_bytes(skb, offset, to, size_but_one + 1) == 0;
 }
 
+static __always_inline void start_at(struct request_stream* stream, __u32 seq) {
+  stream->seq = seq;
+  stream->state = STREAM_FIRST;
+  stream->in_line = 0;
+  stream->held = 0;
+}
+
 /* Route of the request whose first line begins at offset, 0 for none. */
 static __always_inline __u8 route_of(struct __sk_buff* skb, __u32 offset, __u32 length, __u64 w0) {
   struct request_route_key key = {.bits = 8 * REQUEST_PATH};

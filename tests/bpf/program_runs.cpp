@@ -71,7 +71,8 @@ bpf::Skeleton<request_bpf> load_agents(ProgramRuns::As as, bool by_cookie, const
   for (uint64_t i = 0; i < REQUEST_SLOTS - 1; ++i) object.rodata->slot_bounds[i] = i << 20;
   ::bpf_map__set_max_entries(object.maps.request_sockets_by_cookie, kCookies);
   if (::bpf_map__set_inner_map_fd(object.maps.request_targets, like.get()) != 0) fail("set the inner map");
-  if (as == ProgramRuns::As::kClassifier) make_classifiers({object.progs.request_in, object.progs.request_out});
+  if (as == ProgramRuns::As::kClassifier)
+    make_classifiers({object.progs.request_in, object.progs.request_early, object.progs.request_out});
   if (const int code = request_bpf::load(&object); code != 0) fail("load the agent's programs", -code);
   return *std::move(opened);
 }
