@@ -54,6 +54,33 @@ TEST_F(ConnectionCase, WithoutARequest) {
   expect_times({});
 }
 
+/// Its connections may live longer: here one that has much to send to a client that does not read.
+TEST_F(ConnectionCase, OfAProcessThatIsGone) {
+  auto gone = std::make_unique<RawServer>();
+  const auto listener = gone->listen();
+  await_watched(*gone, listener);
+  const LabelMap labels = labels_of(*gone);
+  const auto in_flight = [](const Scraped& now, const LabelMap& of) {
+    return now.value("manometer_http_requests_in_flight", of);
+  };
+  const RawConnection client(listener.port, "127.0.0.1", 4096);
+  RawServerConnection connection = gone->accept(listener);
+  client.send(kGet);
+  connection.read(kGet.size());
+  connection.write({"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n"});
+  connection.begin_fill(50'000'000);
+  client.receive(100'000);
+  EXPECT_EQ(in_flight(scrape(), labels), 1);
+  gone.reset();
+  agent->scrape_until([&](const Scraped& now) { return !in_flight(now, labels); });
+  RawServer next;  // takes its place in the agent's maps
+  const auto listener_of_next = next.listen();
+  await_watched(next, listener_of_next);
+  const RawConnection other(listener_of_next.port);
+  EXPECT_EQ(in_flight(scrape(), labels_of(next)), 0);
+  EXPECT_EQ(scrape().value("manometer_http_connections", labels_of(next)), 1);
+}
+
 /// Here the agent comes when the connection is there.
 class OlderConnectionCase : public RequestCase {
  protected:

@@ -64,8 +64,8 @@ void RequestCase::SetUp() {
   await_watched();
 }
 
-void RequestCase::await_watched(const RawServer::Listener& listener) const {
-  LabelMap with_port = labels();
+void RequestCase::await_watched(const RawServer& server, const RawServer::Listener& listener) {
+  LabelMap with_port = labels_of(server);
   with_port["port"] = std::to_string(listener.port);
   const auto limit = [&](const Scraped& now) { return now.value("manometer_http_accept_queue_limit", with_port); };
   if (!limit(agent->scrape_until([&](const Scraped& now) { return limit(now).has_value(); })))
@@ -89,7 +89,7 @@ Talk& RequestCase::connect(const std::string& host, int receive_buffer) {
 }
 
 Talk& RequestCase::connect(const RawServer::Listener& listener, const std::string& host) {
-  await_watched(listener);  // before 5.11 it takes until the next scan
+  await_watched(server_, listener);  // before 5.11 it takes until the next scan
   return talks_.emplace_back(server_, listener, host);
 }
 

@@ -43,9 +43,9 @@ class RequestCase : public testing::Test {
   /// All that was sent is counted once, or is in flight; nothing is when all connections have ended.
   void TearDown() override;
 
-  /// Until the agent watches what the server listens on.
-  void await_watched() const { await_watched(listener_); }
-  void await_watched(const RawServer::Listener& listener) const;
+  /// Until the agent watches what a server listens on.
+  static void await_watched(const RawServer& server, const RawServer::Listener& listener);
+  void await_watched() const { await_watched(server_, listener_); }
   /// It is there until the end of the test.
   Talk& connect(const std::string& host = "127.0.0.1", int receive_buffer = 0);
   Talk& connect(const RawServer::Listener& listener, const std::string& host);
@@ -62,6 +62,8 @@ class RequestCase : public testing::Test {
   /// say.
   void expect_times(const std::vector<Timeline>& requests) const;
 
+  static LabelMap labels_of(const RawServer& server) { return {{"pid", std::to_string(server.pid())}}; }
+
   static std::unique_ptr<Agent> agent;
 
   RawServer server_;
@@ -71,7 +73,7 @@ class RequestCase : public testing::Test {
   uint64_t sent_before_ = 0;     // those that a Talk sent before the agent was there
 
  private:
-  LabelMap labels() const { return {{"pid", std::to_string(server_.pid())}}; }
+  LabelMap labels() const { return labels_of(server_); }
   uint64_t sent() const;
 };
 
