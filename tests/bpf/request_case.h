@@ -46,9 +46,10 @@ class RequestCase : public testing::Test {
   /// Until the agent watches what a server listens on.
   static void await_watched(const RawServer& server, const RawServer::Listener& listener);
   void await_watched() const { await_watched(server_, listener_); }
+  /// Before 5.11 the agent marks a listener made later, so a moment later, and what comes with a handshake is not seen.
+  static bool kernel_is_old();
   /// It is there until the end of the test.
   Talk& connect(const std::string& host = "127.0.0.1", int receive_buffer = 0);
-  Talk& connect(const RawServer::Listener& listener, const std::string& host);
 
   /// What the agent says now.
   Scraped scrape() const;

@@ -47,6 +47,18 @@ class SegmentCase : protected InTunNetwork, public RequestCase {
     times.first_byte = times.last_byte = first_of(server.write({response}));
   }
 
+  /// The first came with the handshake.
+  void expect_first_and_second(const Timeline& first, const Timeline& second) {
+    if (kernel_is_old()) {
+      --sent_otherwise_;
+      expect({.observed = {{"GET 404", 1}}, .no_request = 1});
+      expect_times({second});
+    } else {
+      expect({.observed = {{"GET 200", 1}, {"GET 404", 1}}});
+      expect_times({first, second});
+    }
+  }
+
   /// One more request, which is only matched if all before was understood.
   Timeline exchange(TunClient& client, RawServerConnection& server, uint32_t at) {
     Timeline times;
@@ -173,8 +185,7 @@ TEST_F(SegmentCase, RequestWithTheHandshake) {
   answer(server, kGet.size(), kOk, first);
   client.acknowledge(size_of(kOk));
   const Timeline second = exchange(client, server, size_of(kGet));
-  expect({.observed = {{"GET 200", 1}, {"GET 404", 1}}});
-  expect_times({first, second});
+  expect_first_and_second(first, second);
 }
 
 TEST_F(SegmentCase, LongRequestWithTheHandshake) {
@@ -187,8 +198,7 @@ TEST_F(SegmentCase, LongRequestWithTheHandshake) {
   answer(server, request.size(), kOk, first);
   client.acknowledge(size_of(kOk));
   const Timeline second = exchange(client, server, size_of(request));
-  expect({.observed = {{"GET 200", 1}, {"GET 404", 1}}});
-  expect_times({first, second});
+  expect_first_and_second(first, second);
 }
 
 TEST_F(SegmentCase, HalfARequestWithTheHandshake) {
@@ -199,8 +209,12 @@ TEST_F(SegmentCase, HalfARequestWithTheHandshake) {
   RawServerConnection server = server_.accept(listener_);
   client.send(7, kGet.substr(7));
   answer(server, kGet.size(), kOk, first);
-  expect({.observed = {{"GET 200", 1}}});
-  expect_times({first});
+  if (kernel_is_old()) {
+    expect({.unmatched = {{"not_http", 1}}});
+  } else {
+    expect({.observed = {{"GET 200", 1}}});
+    expect_times({first});
+  }
 }
 
 TEST_F(SegmentCase, ResponseSentTwice) {
