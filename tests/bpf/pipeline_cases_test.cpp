@@ -121,6 +121,20 @@ TEST_F(PipelineCase, MoreResponsesInOneSegmentThanAreLookedAt) {
   expect({.observed = {{"GET 200", kMost}, {"GET 404", 1}}, .unmatched = {{"pipeline_full", 60 - kMost}}});
 }
 
+TEST_F(PipelineCase, MoreRequestsInOneSegmentThanAreLookedAt) {
+  Talk& talk = connect();
+  talk.send_more({repeat(kGet, 600)});
+  // How many there were in the rest of the segment is not known.
+  const Counted seen = counted(scrape());
+  EXPECT_GT(seen.in_flight, 100U);
+  EXPECT_LE(seen.unmatched, (std::map<std::string, uint64_t>{{"too_complex", 1}}));
+  sent_otherwise_ = seen.all();
+  talk.answer({repeat(kOk, 600)});
+  talk.exchange({kGet}, {kNotFound});
+  EXPECT_EQ(counted_when([](const Counted& now) { return now.in_flight == 0; }).observed,
+            (std::map<std::string, uint64_t>{{"GET 200", kMost}, {"GET 404", 1}}));
+}
+
 TEST_F(PipelineCase, MoreLinesInOneSegmentThanAreLookedAt) {
   Talk& talk = connect();
   // One request of 2,000 lines: 16 KB. Its end is not seen, but its response is, and the next one's beginning.

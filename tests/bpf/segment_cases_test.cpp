@@ -13,15 +13,15 @@ namespace {
 
 /// What is made before leave() is in the network.
 struct InTunNetwork {
-  TunNetwork network_;
+  TunNetwork network;
 };
 
 class SegmentCase : protected InTunNetwork, public RequestCase {
  protected:
-  SegmentCase() { network_.leave(); }
+  SegmentCase() { network.leave(); }
 
   void SetUp() override {
-    if (!network_.why_not().empty()) MANOMETER_SKIP(network_.why_not());
+    if (!network.why_not().empty()) MANOMETER_SKIP(network.why_not());
     RequestCase::SetUp();
     listener_ = server_.listen(RawServer::Family::kDual);
     await_watched();
@@ -70,7 +70,7 @@ class SegmentCase : protected InTunNetwork, public RequestCase {
 };
 
 TEST_F(SegmentCase, Plain) {
-  TunClient client(network_, listener_.port);
+  TunClient client(network, listener_.port);
   RawServerConnection server = server_.accept(listener_);
   const Timeline request = exchange(client, server, 0);
   EXPECT_EQ(client.receive().bytes, kNotFound);
@@ -81,7 +81,7 @@ TEST_F(SegmentCase, Plain) {
 }
 
 TEST_F(SegmentCase, RequestSentTwice) {
-  TunClient client(network_, listener_.port);
+  TunClient client(network, listener_.port);
   RawServerConnection server = server_.accept(listener_);
   Timeline first;
   ++sent_otherwise_;
@@ -96,7 +96,7 @@ TEST_F(SegmentCase, RequestSentTwice) {
 }
 
 TEST_F(SegmentCase, SegmentsThatOverlap) {
-  TunClient client(network_, listener_.port);
+  TunClient client(network, listener_.port);
   RawServerConnection server = server_.accept(listener_);
   Timeline first;
   ++sent_otherwise_;
@@ -115,7 +115,7 @@ TEST_F(SegmentCase, SegmentsThatOverlap) {
 }
 
 TEST_F(SegmentCase, HeaderOutOfOrder) {
-  TunClient client(network_, listener_.port);
+  TunClient client(network, listener_.port);
   RawServerConnection server = server_.accept(listener_);
   const std::string request = "GET / HTTP/1.1\r\nHost: a\r\nAccept: b\r\n\r\n";
   Timeline first;
@@ -130,7 +130,7 @@ TEST_F(SegmentCase, HeaderOutOfOrder) {
 }
 
 TEST_F(SegmentCase, FirstLineOutOfOrder) {
-  TunClient client(network_, listener_.port);
+  TunClient client(network, listener_.port);
   RawServerConnection server = server_.accept(listener_);
   ++sent_otherwise_;
   client.send(5, kGet.substr(5));
@@ -145,7 +145,7 @@ TEST_F(SegmentCase, FirstLineOutOfOrder) {
 }
 
 TEST_F(SegmentCase, BodyOutOfOrder) {
-  TunClient client(network_, listener_.port);
+  TunClient client(network, listener_.port);
   RawServerConnection server = server_.accept(listener_);
   const std::string header = "POST / HTTP/1.1\r\nContent-Length: 3000\r\n\r\n";
   const std::string body = std::string(1000, 'a') + kGet + std::string(2000 - kGet.size(), 'b');
@@ -164,7 +164,7 @@ TEST_F(SegmentCase, BodyOutOfOrder) {
 }
 
 TEST_F(SegmentCase, MergedSegments) {
-  TunClient client(network_, listener_.port);
+  TunClient client(network, listener_.port);
   RawServerConnection server = server_.accept(listener_);
   const std::string request = "POST / HTTP/1.1\r\n" + repeat("Cookie: " + std::string(90, 'c') + "\r\n", 20) +
                               "Content-Length: 30000\r\n\r\n" + std::string(30'000, 'b') + kGet;
@@ -177,7 +177,7 @@ TEST_F(SegmentCase, MergedSegments) {
 }
 
 TEST_F(SegmentCase, RequestWithTheHandshake) {
-  TunClient client(network_, listener_.port, TunClient::Greets::kWithItsFirstBytes);
+  TunClient client(network, listener_.port, TunClient::Greets::kWithItsFirstBytes);
   Timeline first;
   ++sent_otherwise_;
   first.arrival = during([&] { client.send(0, kGet); });
@@ -189,7 +189,7 @@ TEST_F(SegmentCase, RequestWithTheHandshake) {
 }
 
 TEST_F(SegmentCase, LongRequestWithTheHandshake) {
-  TunClient client(network_, listener_.port, TunClient::Greets::kWithItsFirstBytes);
+  TunClient client(network, listener_.port, TunClient::Greets::kWithItsFirstBytes);
   const std::string request = "GET / HTTP/1.1\r\n" + repeat("A: 1\r\n", 100) + "\r\n";
   Timeline first;
   ++sent_otherwise_;
@@ -202,7 +202,7 @@ TEST_F(SegmentCase, LongRequestWithTheHandshake) {
 }
 
 TEST_F(SegmentCase, HalfARequestWithTheHandshake) {
-  TunClient client(network_, listener_.port, TunClient::Greets::kWithItsFirstBytes);
+  TunClient client(network, listener_.port, TunClient::Greets::kWithItsFirstBytes);
   Timeline first;
   ++sent_otherwise_;
   first.arrival = during([&] { client.send(0, kGet.substr(0, 7)); });
@@ -218,7 +218,7 @@ TEST_F(SegmentCase, HalfARequestWithTheHandshake) {
 }
 
 TEST_F(SegmentCase, ResponseSentTwice) {
-  TunClient client(network_, listener_.port);
+  TunClient client(network, listener_.port);
   RawServerConnection server = server_.accept(listener_);
   const Timeline first = exchange(client, server, 0);
   // No acknowledgement: the server's kernel sends it again.
@@ -231,7 +231,7 @@ TEST_F(SegmentCase, ResponseSentTwice) {
 }
 
 TEST_F(SegmentCase, ResponseThatEndsWithTheConnectionSentTwice) {
-  TunClient client(network_, listener_.port);
+  TunClient client(network, listener_.port);
   RawServerConnection server = server_.accept(listener_);
   Timeline request;
   ++sent_otherwise_;
@@ -247,7 +247,7 @@ TEST_F(SegmentCase, ResponseThatEndsWithTheConnectionSentTwice) {
 }
 
 TEST_F(SegmentCase, ResponseInManySegmentsOfWhichOneIsLost) {
-  TunClient client(network_, listener_.port);
+  TunClient client(network, listener_.port);
   RawServerConnection server = server_.accept(listener_);
   Timeline request;
   ++sent_otherwise_;
@@ -264,7 +264,7 @@ TEST_F(SegmentCase, ResponseInManySegmentsOfWhichOneIsLost) {
 }
 
 TEST_F(SegmentCase, ClientThatHasVanished) {
-  TunClient client(network_, listener_.port);
+  TunClient client(network, listener_.port);
   RawServerConnection server = server_.accept(listener_);
   Timeline request;
   ++sent_otherwise_;

@@ -1,7 +1,5 @@
 #include "tests/bpf/talk.h"
 
-#include <numeric>
-
 #include "tests/bpf/clock.h"
 
 namespace manometer::test {

@@ -74,7 +74,7 @@ uint32_t sum_of(std::string_view bytes) {
   uint32_t sum = 0;
   for (size_t i = 0; i < bytes.size(); ++i) {
     const auto byte = static_cast<unsigned char>(bytes[i]);
-    sum += i % 2 == 0 ? byte << 8 : byte;
+    sum += i % 2 == 0 ? uint32_t{byte} << 8 : byte;
   }
   return sum;
 }
@@ -200,10 +200,10 @@ FromServer TunClient::receive() const {
   while (const auto packet = network_.receive(kPatienceMs)) {
     const auto ip = read_at<iphdr>(*packet, 0);
     if (ip.version != 4 || ip.protocol != IPPROTO_TCP) continue;
-    const auto tcp = read_at<tcphdr>(*packet, ip.ihl * 4U);
+    const auto tcp = read_at<tcphdr>(*packet, size_t{4} * ip.ihl);
     if (tcp.dest != htons(local_port_)) continue;
-    FromServer out{ntohl(tcp.seq) - server_start_, packet->substr((ip.ihl + tcp.doff) * 4U), tcp.syn != 0, tcp.fin != 0,
-                   tcp.rst != 0};
+    FromServer out{ntohl(tcp.seq) - server_start_, packet->substr(size_t{4} * (ip.ihl + tcp.doff)), tcp.syn != 0,
+                   tcp.fin != 0, tcp.rst != 0};
     if (!out.bytes.empty() || out.syn || out.fin || out.reset) return out;
   }
   throw std::runtime_error("nothing comes from the server");
