@@ -89,7 +89,8 @@ TEST_F(ConnectionCase, OfAProcessThatIsGone) {
   const auto listener_of_next = next.listen();
   await_watched(next, listener_of_next);
   const RawConnection other(listener_of_next.port);
-  EXPECT_EQ(in_flight(scrape(), labels_of(next)), 0);
+  other.send(kGet);
+  EXPECT_EQ(in_flight(scrape(), labels_of(next)), 1);
   EXPECT_EQ(scrape().value("manometer_http_connections", labels_of(next)), 1);
 }
 

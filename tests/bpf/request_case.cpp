@@ -59,6 +59,7 @@ std::ostream& operator<<(std::ostream& out, const Counted& counted) {
 void RequestCase::start_agent(const std::vector<std::string>& arguments) {
   std::vector<std::string> all{"--watch", "exe:*/raw_http_server"};
   all.insert(all.end(), arguments.begin(), arguments.end());
+  if (kernel_is_old()) all.insert(all.end(), {"--scan-interval", "1s"});
   agent = std::make_unique<Agent>(all);
 }
 
