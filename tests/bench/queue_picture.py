@@ -53,7 +53,7 @@ def measure(agent, load, port, pid, connections):
         return [histogram(text, stage, pid) for stage in stages]
 
     before = scrape()
-    out = subprocess.run([load, str(port), str(connections), str(SECONDS), "0", "prompt"], check=True,
+    out = subprocess.run([load, str(port), str(connections), str(SECONDS)], check=True,
                          capture_output=True, text=True).stdout
     duration, processing = (median_ms(*pair) for pair in zip(before, scrape()))
     return float(re.search(r"p50 ([\d.]+) us", out)[1]) / 1000, duration, processing

@@ -109,7 +109,8 @@ TEST_P(RequestAccuracyOf, AServerWithOneWorker) {
   load.port = server.port();
   load.connections = GetParam().connections;
   load.count = 600;
-  load.waits = Load::Waits::kPrompt;
+  load.waits = Load::Waits::kSleep;
+  load.clock = Load::Clock::kPacket;
   expect_same(run_load(load), server.labels(), server.pid());
 }
 
@@ -137,7 +138,8 @@ TEST_F(RequestAccuracy, HoldsAcrossFreezesOfTheJvm) {
   load.port = server.port();
   load.connections = 400;  // more than come while it is frozen
   load.rate = 1'000;
-  load.waits = Load::Waits::kPrompt;
+  load.waits = Load::Waits::kSleep;
+  load.clock = Load::Clock::kPacket;
   load.until = [&](const LoadResult&) { return done.load(); };
   LoadResult result;
   std::jthread client([&] { result = run_load(load); });

@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <deque>
 #include <memory>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <optional>
+#include <span>
 #include <stdexcept>
 #include <string_view>
 #include <sys/epoll.h>
@@ -17,7 +18,6 @@
 
 #include "agent/base/unique_fd.h"
 #include "tests/bpf/clock.h"
-#include "tests/bpf/prompt.h"
 #include "tests/bpf/response_parser.h"
 #include "tests/bpf/socket_address.h"
 #include "tests/support/child.h"
@@ -39,6 +39,42 @@ struct Connection {
   uint64_t due_ns = 0;
   uint64_t sent_ns = 0;
 };
+
+/// On CLOCK_MONOTONIC, what was a moment ago on CLOCK_REALTIME.
+uint64_t monotonic_ns(const timespec& moment) {
+  constexpr int kTries = 5;  // the thread may lose the processor between two clocks
+  uint64_t best = UINT64_MAX;
+  uint64_t out = 0;
+  for (int i = 0; i < kTries; i++) {
+    const uint64_t before = now_ns();
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    const uint64_t took = now_ns() - before;
+    if (took >= best) continue;
+    best = took;
+    out = before - (to_ns(now) - to_ns(moment));
+  }
+  return out;
+}
+
+/// recv(); at: when the last byte of it came, by the kernel's clock if the socket has one.
+ssize_t receive_at(int fd, std::span<char> bytes, uint64_t& at) {
+  iovec part{bytes.data(), bytes.size()};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(timespec))> control;
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const ssize_t size = ::recvmsg(fd, &message, 0);
+  at = now_ns();
+  const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (size <= 0 || header == nullptr || header->cmsg_type != SCM_TIMESTAMPNS) return size;
+  timespec moment{};
+  std::memcpy(&moment, CMSG_DATA(header), sizeof(moment));
+  at = monotonic_ns(moment);
+  return size;
+}
 
 class Runner {
  public:
@@ -125,6 +161,8 @@ void Runner::connect(Connection& connection) {
   connection.fd = UniqueFd(::socket(address_.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int on = 1;
   ::setsockopt(connection.fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  if (load_.clock == Load::Clock::kPacket)
+    ::setsockopt(connection.fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
   if (::connect(connection.fd.get(), address_.get(), address_.size()) != 0 && errno != EINPROGRESS)
     throw std::system_error(errno, std::generic_category(), "connect to " + load_.host);
   // Edges, so that nothing has to be changed when it is connected.
@@ -199,8 +237,8 @@ void Runner::connected(Connection& connection) {
 void Runner::receive(Connection& connection) {
   thread_local std::array<char, 1 << 16> bytes;
   while (true) {
-    const ssize_t size = ::recv(connection.fd.get(), bytes.data(), bytes.size(), 0);
-    const uint64_t now = now_ns();
+    uint64_t now = 0;
+    const ssize_t size = receive_at(connection.fd.get(), bytes, now);
     if (size < 0 && errno == EAGAIN) return;
     const bool busy = connection.state == Connection::State::kBusy;
     if (size == 0 && busy && connection.parser.complete_at_end()) return answered(connection, now);
@@ -258,8 +296,6 @@ std::string http_request(const std::string& method, const std::string& target) {
 }
 
 LoadResult run_load(const Load& load) {
-  std::optional<Prompt> prompt;
-  if (load.waits == Load::Waits::kPrompt) prompt.emplace();
   return Runner(load).run();
 }
 

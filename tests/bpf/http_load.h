@@ -21,7 +21,7 @@ struct LoadResult {
   uint64_t connections_opened = 0;
   uint64_t connections_refused = 0;
   std::map<int, uint64_t> by_status;
-  /// Of the answered: from just before send() to the last byte of the response.
+  /// Of the answered: from just before send() to the last byte of the response, as Load::clock has it.
   Durations duration;
   /// The same from when the request was due; open loop only. It counts what waited in here for a free connection.
   Durations since_due;
@@ -40,11 +40,13 @@ struct Load {
   /// Sending stops after that many, or when `until` is true of the result so far; what is under way is waited for.
   uint64_t count = UINT64_MAX;
   std::function<bool(const LoadResult&)> until = [](const LoadResult&) { return false; };
-  /// How the client waits. kSpin keeps a processor busy, so that no waking up is part of what is measured, as long as
-  /// nobody else wants that processor. kPrompt measures right on a busy machine too, up to some thousand requests per
-  /// second, and needs root (see Prompt). kSleep does neither.
-  enum class Waits { kSpin, kPrompt, kSleep };
+  /// How the client waits. kSpin keeps a processor busy, so that it wakes up for nothing.
+  enum class Waits { kSpin, kSleep };
   Waits waits = Waits::kSpin;
+  /// Whose clock tells when the last byte came: the client's when it has read it, or the kernel's (SO_TIMESTAMPNS) when
+  /// its packet came. The second leaves out how long the client took to wake up, which on a busy machine is long.
+  enum class Clock { kReader, kPacket };
+  Clock clock = Clock::kReader;
 };
 
 /// Runs a load on the calling thread. Throws if it cannot connect at all.

@@ -1,4 +1,4 @@
-// Usage: http_load PORT CONNECTIONS SECONDS [RATE [prompt]]
+// Usage: http_load PORT CONNECTIONS SECONDS [RATE]
 // Loads the server on that port of loopback and prints what its clients saw. For the bench, and to try a server by
 // hand.
 
@@ -12,7 +12,7 @@
 int main(int argc, char** argv) {
   using namespace manometer::test;
   if (argc < 4) {
-    std::fprintf(stderr, "usage: http_load PORT CONNECTIONS SECONDS [RATE [prompt]]\n");
+    std::fprintf(stderr, "usage: http_load PORT CONNECTIONS SECONDS [RATE]\n");
     return 2;
   }
   try {
@@ -23,7 +23,8 @@ int main(int argc, char** argv) {
     load.port = static_cast<uint16_t>(std::atoi(argv[1]));
     load.connections = static_cast<size_t>(std::atoi(argv[2]));
     load.rate = argc > 4 ? std::atof(argv[4]) : 0;
-    if (argc > 5) load.waits = Load::Waits::kPrompt;
+    load.waits = Load::Waits::kSleep;
+    load.clock = Load::Clock::kPacket;
     load.until = [end](const LoadResult&) { return now_ns() >= end; };
     const LoadResult result = run_load(load);
     const double took = static_cast<double>(now_ns() - start) / 1e9;

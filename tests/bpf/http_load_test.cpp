@@ -2,6 +2,9 @@
 
 #include "tests/bpf/http_load.h"
 
+#include <chrono>
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include "tests/bpf/clock.h"
@@ -87,6 +90,21 @@ TEST_F(HttpLoad, CountsTheWaitForAConnectionInTheTimeSinceDue) {
   EXPECT_LE(result.duration.sum_ns(), took);
   EXPECT_GE(result.since_due.quantile_ns(1) + 2'000, result.duration.sum_ns());
   expect_all_answered(result, 2'000);
+}
+
+TEST_F(HttpLoad, LeavesOutHowLateItReadsByThePacketsClock) {
+  constexpr std::chrono::milliseconds kLate{20};
+  load_.count = 21;
+  load_.until = [&](const LoadResult&) {
+    std::this_thread::sleep_for(kLate);
+    return false;
+  };
+  const auto median = [&](Load::Clock clock) {
+    load_.clock = clock;
+    return std::chrono::nanoseconds(run_load(load_).duration.quantile_ns(0.5));
+  };
+  EXPECT_GE(median(Load::Clock::kReader), kLate);
+  EXPECT_LT(median(Load::Clock::kPacket), kLate);
 }
 
 TEST(HttpLoadTo, NobodyThrows) {
