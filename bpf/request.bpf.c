@@ -343,7 +343,8 @@ int request_scan(struct bpf_iter__bpf_sk_storage_map* context) {
     bpf_seq_write(context->meta->seq, &listener, sizeof(listener));
     return 0;
   }
-  if (!target_of(mark)) return 0; /* its process is gone, and another may have its index */
+  /* Its process is gone, and another may have its index. */
+  if (!target_of(mark)) return 0;
   struct request_socket* socket = connection_of_sock(sk); /* context->value has no room for indexes */
   struct request_gauges* gauges = bpf_map_lookup_elem(&request_gauges, &index);
   if (!gauges) return 0;
