@@ -136,10 +136,11 @@ void RequestProbe::remove(const Target& target) {
 Result<RequestProbe::Attachment> RequestProbe::attach(int cgroup) const {
   Attachment attachment;
   const auto& programs = bpf_->skeleton->progs;
-  attachment.in.reset(::bpf_program__attach_cgroup(programs.request_in, cgroup));
-  if (!attachment.in) return Error::from_errno("attach to a cgroup's ingress");
+  // Egress first: a request that is seen while its response is not would be in flight for ever.
   attachment.out.reset(::bpf_program__attach_cgroup(programs.request_out, cgroup));
   if (!attachment.out) return Error::from_errno("attach to a cgroup's egress");
+  attachment.in.reset(::bpf_program__attach_cgroup(programs.request_in, cgroup));
+  if (!attachment.in) return Error::from_errno("attach to a cgroup's ingress");
   return attachment;
 }
 

@@ -66,8 +66,8 @@ class RequestProbe {
   };
   /// The two programs on one cgroup, for as long as it lives.
   struct Attachment {
+    std::unique_ptr<bpf_link, Unlink> out;  // goes last
     std::unique_ptr<bpf_link, Unlink> in;
-    std::unique_ptr<bpf_link, Unlink> out;
   };
 
   static Result<std::unique_ptr<RequestProbe>> open(const Options& options);
