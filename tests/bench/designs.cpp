@@ -130,4 +130,8 @@ std::unique_ptr<Attached> attach_empty(const ServerCgroup& cgroup) {
   return std::make_unique<Empty>(cgroup.fd());
 }
 
+std::unique_ptr<Attached> attach_empty_to_root() {
+  return std::make_unique<Empty>(cgroup2_root().get());
+}
+
 }  // namespace manometer::bench

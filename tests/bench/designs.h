@@ -29,8 +29,10 @@ std::unique_ptr<Attached> attach_to_root();
 /// tests/bench/syscalls.bpf.c.
 std::unique_ptr<Attached> attach_syscalls(const Server& server);
 
-/// Programs that do nothing where those of the agent are (tests/bench/empty.bpf.c).
+/// Programs that do nothing where those of the agent are (tests/bench/empty.bpf.c): what the kernel takes for running
+/// any.
 std::unique_ptr<Attached> attach_empty(const ServerCgroup& cgroup);
+std::unique_ptr<Attached> attach_empty_to_root();
 
 /// What the agent gives its programs unless told otherwise.
 probes::RequestProbe::Options probe_options();

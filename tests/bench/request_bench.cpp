@@ -67,6 +67,7 @@ std::unique_ptr<Attached> nothing() {
 void compare_designs(const std::string& name, const Server& server, const ServerCgroup& cgroup, const Budget& budget,
                      size_t rounds) {
   const std::vector<Design> designs = {{"nothing (A/A)", nothing},
+                                       {"empty programs", [&] { return attach_empty(cgroup); }},
                                        {"agent", [&] { return attach_request_probe(server, cgroup); }},
                                        {"syscalls", [&] { return attach_syscalls(server); }}};
   print(name, compare(server, kConnections, designs, rounds), budget);
@@ -91,7 +92,9 @@ void echo(size_t rounds) {
 void foreign(size_t rounds) {
   const ServerCgroup cgroup;
   const auto server = make_echo_server(cgroup);
-  const std::vector<Design> designs = {{"nothing (A/A)", nothing}, {"agent at the root", attach_to_root}};
+  const std::vector<Design> designs = {{"nothing (A/A)", nothing},
+                                       {"empty programs at the root", attach_empty_to_root},
+                                       {"agent at the root", attach_to_root}};
   print("50 unwatched connections", compare(*server, kForeignConnections, designs, rounds), {">= 0.99", "-"});
 }
 
