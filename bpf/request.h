@@ -18,8 +18,10 @@
 #define REQUEST_BOUNDS 256   /* for a binary search; what is not used is 2^64 - 1 */
 #define REQUEST_PENDING 8    /* requests of one connection that wait for their responses, pipelined */
 #define REQUEST_LINE 32      /* bytes of a line that are looked at: "Transfer-Encoding: chunked", a 15-digit length */
-#define REQUEST_LISTENS_SOME_PID 0 /* one that cannot be told */
-#define REQUEST_PATH 64            /* bytes of a path that routes can tell apart */
+#define REQUEST_TEXT 128     /* bytes of a segment that are loaded at once, to look at their lines */
+#define REQUEST_PATH 64      /* bytes of a path that routes can tell apart */
+
+#define REQUEST_LISTENS_SOME_PID 0 /* a listener's process cannot be told */
 
 enum request_stage {
   REQUEST_QUEUE,      /* arrival to first read */
@@ -115,11 +117,13 @@ struct request_stream {
   __u32 seq;    /* of the next byte to look at */
   __u8 state;   /* enum request_stream_state */
   __u8 in_line; /* the line's start was looked at, its end is still to come */
-  __u8 held;    /* bytes in `line` */
+  __u8 held;    /* bytes in `text`: the start of a line that goes on in the next segment */
   __u8 chunked;
   __u8 has_length; /* then `left` is the length */
-  __u8 pad[7];
-  __u8 line[2 * REQUEST_LINE]; /* start of a line that goes on in the next segment, and room to add to it */
+  __u8 text_at;    /* of the next byte in `text` to look at; those that are held are its first */
+  __u8 text_end;
+  __u8 pad[5];
+  __u8 text[REQUEST_TEXT + REQUEST_LINE]; /* what is looked at, and zeros behind it */
 };
 
 /* Of connections older than their mark. */
@@ -191,12 +195,12 @@ struct request_route_key {
 #ifdef __cplusplus
 static_assert(sizeof(request_target) <= sizeof(request_histogram));
 static_assert(sizeof(request_entry) == 1600);
-static_assert(sizeof(request_socket) == 480);
+static_assert(sizeof(request_socket) == 672);
 static_assert(sizeof(request_gauges) == 40);
 static_assert(sizeof(request_listener) == 24);
 #else
 _Static_assert(sizeof(union request_entry) == 1600, "same on both sides");
-_Static_assert(sizeof(struct request_socket) == 480, "same on both sides");
+_Static_assert(sizeof(struct request_socket) == 672, "same on both sides");
 _Static_assert(sizeof(struct request_gauges) == 40, "same on both sides");
 _Static_assert(sizeof(struct request_listener) == 24, "same on both sides");
 #endif

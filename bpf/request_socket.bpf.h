@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #ifndef MANOMETER_BPF_REQUEST_SOCKET_BPF_H
 #define MANOMETER_BPF_REQUEST_SOCKET_BPF_H
-/* What is known of a watched socket, and where its requests are counted. */
+/* What is known of a watched socket and of the requests on it. */
 
 #include "kernel_types.h"
 
@@ -12,18 +12,13 @@
 #include <bpf/bpf_helpers.h>
 
 #include "request.h"
+#include "request_counts.bpf.h"
 
 /*
  * Before 5.11 a tracing program cannot reach a socket's storage. There the state of a connection is kept by its cookie,
  * which every program can tell; the socket's storage then only marks it.
  */
 const volatile __u8 by_cookie = 0;
-
-/* Inclusive upper bounds of a histogram's slots. */
-const volatile __u64 slot_bounds[REQUEST_BOUNDS] = {};
-
-/* Series of the duration that a target may have, at most REQUEST_SERIES; one more follows, for the rest. */
-const volatile __u32 max_series = 24;
 
 struct {
   __uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -39,102 +34,15 @@ struct {
   __type(value, struct request_socket);
 } request_sockets_by_cookie SEC(".maps");
 
-/* Entries of each target. The agent makes one array for each, as long as max_series wants it. */
-struct request_entries {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, 1);
-  __uint(key_size, sizeof(__u32));
-  __uint(value_size, sizeof(union request_entry));
-};
-
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-  __uint(max_entries, REQUEST_TARGETS);
-  __type(key, __u32);
-  __array(values, struct request_entries);
-} request_targets SEC(".maps");
-
-struct request_lock {
-  struct bpf_spin_lock lock;
-};
-
-/* Held to take a series that is free. */
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __type(value, struct request_lock);
-} request_series_lock SEC(".maps");
-
-/* An entry of a target, for as long as it is watched. */
-static __always_inline union request_entry* entry_of(__u32 target, __u32 index) {
-  void* entries = bpf_map_lookup_elem(&request_targets, &target);
-  return entries ? bpf_map_lookup_elem(entries, &index) : NULL;
-}
-
 /* Entry 0 of the socket's target; NULL if that is not watched any more. */
 static __always_inline struct request_target* target_of(const struct request_socket* socket) {
   union request_entry* entry = entry_of(socket->target, REQUEST_ENTRY_TARGET);
   return entry && entry->target.id == socket->target_id ? &entry->target : NULL;
 }
 
-static __always_inline void add(__u64* counter, __u64 number) {
-  __sync_fetch_and_add(counter, number);
-}
-
-static __always_inline void count(__u64* counter) {
-  add(counter, 1);
-}
-
 static __always_inline void count_unmatched(const struct request_socket* socket, enum request_unmatched reason) {
   struct request_target* target = target_of(socket);
   if (target) count(&target->unmatched[reason]);
-}
-
-/* The first slot whose bound is not below ns. */
-static __always_inline __u32 slot_of(__u64 ns) {
-  __u32 slot = 0;
-#pragma unroll
-  for (__u32 step = REQUEST_BOUNDS / 2; step > 0; step /= 2) {
-    if (slot_bounds[(slot + step - 1) & (REQUEST_BOUNDS - 1)] < ns) slot += step;
-  }
-  return slot;
-}
-
-/* Global, as those below, so that the verifier looks at it once and not at each call. */
-__noinline int observe(__u32 target, __u32 index, __u64 ns) {
-  union request_entry* entry = entry_of(target, index);
-  __u32 slot = slot_of(ns);
-  if (!entry || slot >= REQUEST_SLOTS) return 0;
-  count(&entry->histogram.counts[slot]);
-  __sync_fetch_and_add(&entry->histogram.sum_ns, ns);
-  return 0;
-}
-
-/* Index of the series with this key or, with take, of the next free one made to have it; max_series if there is none.
- */
-static __always_inline __u32 look_for_series(struct request_target* target, __u32 key, bool take) {
-  for (__u32 i = 0; i < REQUEST_SERIES && i < max_series; ++i) {
-    if (target->series[i] == key) return i;
-    if (target->series[i] != 0) continue;
-    if (!take) return max_series;
-    target->series[i] = key;
-    return i;
-  }
-  return max_series;
-}
-
-__noinline int find_series(__u32 index, __u32 key) {
-  __u32 zero = 0;
-  union request_entry* entry = entry_of(index, REQUEST_ENTRY_TARGET);
-  struct request_lock* guard = bpf_map_lookup_elem(&request_series_lock, &zero);
-  if (!entry || !guard) return max_series;
-  __u32 series = look_for_series(&entry->target, key, false);
-  if (series < max_series) return series;
-  bpf_spin_lock(&guard->lock);
-  series = look_for_series(&entry->target, key, true);
-  bpf_spin_unlock(&guard->lock);
-  return series;
 }
 
 static __always_inline __u32 series_of(struct request_socket* socket, struct request_target* target, __u32 key) {
@@ -176,6 +84,15 @@ static __always_inline struct request_socket* listener_of_packet(struct __sk_buf
 static __always_inline struct request_socket* connection_of_sock(struct sock* sk) {
   if (by_cookie) return socket_by_cookie(sk->__sk_common.skc_cookie.counter, NULL);
   return bpf_sk_storage_get(&request_sockets, sk, NULL, 0);
+}
+
+static __always_inline bool after(__u32 a, __u32 b) {
+  return (__s32)(a - b) > 0;
+}
+
+/* Passes over requests that found no place. What did is at most REQUEST_PENDING behind the last that was answered. */
+static __always_inline void pass_without_place(struct request_socket* socket) {
+  socket->read = after(socket->answered, socket->read) ? socket->answered : socket->read + 1;
 }
 
 /* The request that the next response answers; NULL if there is none, or it found no place. */

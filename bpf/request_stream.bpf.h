@@ -9,72 +9,9 @@
 
 #include "kernel_types.h"
 
-#include <linux/in.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
-#include <linux/tcp.h>
+#include "request_message.bpf.h"
 
-#include <bpf/bpf_endian.h>
-
-#include "request_line.bpf.h"
-#include "request_socket.bpf.h"
-
-#define ETHERTYPE_IPV4 0x0800
-#define ETHERTYPE_IPV6 0x86DD
 #define MAX_STEPS 16 /* lines, windows and bodies in one run of a program; then it calls itself, up to 33 times */
-
-/* The TCP segment in a packet. */
-struct segment {
-  __u32 offset; /* of its payload in the packet */
-  __u32 length; /* of its payload */
-  __u32 seq;    /* of its payload's first byte */
-  bool fin;
-  __u64 now_ns;
-};
-
-const volatile __u8 has_routes = 0;
-
-struct {
-  __uint(type, BPF_MAP_TYPE_LPM_TRIE);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
-  __uint(max_entries, 64);
-  __type(key, struct request_route_key);
-  __type(value, __u32);
-} request_routes SEC(".maps");
-
-/* Offset of the TCP header, 0 if there is none. IPv6's extension headers are not looked behind. */
-static __always_inline __u32 tcp_offset(struct __sk_buff* skb) {
-  void* data = (void*)(long)skb->data;
-  void* end = (void*)(long)skb->data_end;
-  if (skb->protocol == bpf_htons(ETHERTYPE_IPV4)) {
-    struct iphdr* ip = data;
-    if ((void*)(ip + 1) > end || ip->protocol != IPPROTO_TCP) return 0;
-    return ip->ihl * 4;
-  }
-  struct ipv6hdr* ip = data;
-  if (skb->protocol != bpf_htons(ETHERTYPE_IPV6) || (void*)(ip + 1) > end || ip->nexthdr != IPPROTO_TCP) return 0;
-  return sizeof(*ip);
-}
-
-static __always_inline bool find_segment(struct __sk_buff* skb, struct segment* segment) {
-  __u32 offset = tcp_offset(skb);
-  if (offset < sizeof(struct iphdr) || offset > 60) return false;
-  struct tcphdr* tcp = (void*)(long)skb->data + offset;
-  if ((void*)(tcp + 1) > (void*)(long)skb->data_end) return false;
-  segment->offset = offset + tcp->doff * 4;
-  segment->length = skb->len > segment->offset ? skb->len - segment->offset : 0;
-  segment->seq = bpf_ntohl(tcp->seq) + tcp->syn;
-  segment->fin = tcp->fin;
-  segment->now_ns = bpf_ktime_get_ns();
-  return true;
-}
-
-/* Copies size bytes, at most `most`, out of a packet. False: they are not there. */
-static __always_inline bool load(struct __sk_buff* skb, __u32 offset, void* to, __u32 size, const __u32 most) {
-  __u32 size_but_one = size - 1;
-  asm volatile("" : "+r"(size_but_one)); /* what the compiler knows of it, the verifier has to see */
-  return size_but_one < most && bpf_skb_load_bytes(skb, offset, to, size_but_one + 1) == 0;
-}
 
 static __always_inline void start_at(struct request_stream* stream, __u32 seq) {
   stream->seq = seq;
@@ -83,200 +20,58 @@ static __always_inline void start_at(struct request_stream* stream, __u32 seq) {
   stream->held = 0;
 }
 
-/* Route of the request whose first line begins at offset, 0 for none. */
-static __always_inline __u8 route_of(struct __sk_buff* skb, __u32 offset, __u32 length, __u64 w0) {
-  struct request_route_key key = {.bits = 8 * REQUEST_PATH};
-  __u32 method = first_newline(w0 ^ (EACH_BYTE * (' ' ^ '\n')), 0, 0, 0) + 1; /* its length and the blank */
-  if (method > 8 || length <= method) return 0;
-  __u32 size = length - method;
-  if (size > REQUEST_PATH) size = REQUEST_PATH;
-  if (!load(skb, offset + method, key.path, size, REQUEST_PATH)) return 0;
-  __u32* route = bpf_map_lookup_elem(&request_routes, &key);
-  return route ? *route : 0;
+/* Loads the segment from `offset` on behind what the stream holds. False: the packet is shorter than its header says.
+ */
+static __always_inline bool load_text(struct __sk_buff* skb, struct request_stream* stream, __u32 offset, __u32 rest) {
+  __u32 held = stream->held & (REQUEST_LINE - 1);
+  __u32 size = rest < REQUEST_TEXT - held ? rest : REQUEST_TEXT - held;
+  if (!load(skb, offset, &stream->text[held], size, REQUEST_TEXT)) return false;
+  __u32 end = held + size;
+  stream->text_at = 0;
+  stream->text_end = end;
+  *(struct window*)&stream->text[end & (2 * REQUEST_TEXT - 1)] = (struct window){};
+  return true;
 }
 
-/* A request whose first line was seen; seq: of its first byte. */
-static __always_inline void request_begins(struct request_socket* socket, __u32 seq, __u8 method, __u8 route) {
-  __u32 number = socket->arrived;
-  struct request_pending* pending = &socket->pending[number % REQUEST_PENDING];
-  if (number - socket->answered < REQUEST_PENDING) {
-    pending->arrival_ns = socket->in.left;
-    pending->read_ns = 0;
-    pending->seq = seq;
-    pending->number = number;
-    pending->method = method;
-    pending->route = route;
-  }
-  socket->arrived = number + 1;
-}
-
-static __always_inline void response_begins(struct request_socket* socket, __u16 code) {
-  bool final = code >= 200 || code == 101;
-  struct request_pending* pending = first_pending(socket);
-  socket->code = code;
-  socket->first_byte_ns = socket->out.left;
-  if (!final || !pending || pending->read_ns == 0 || !target_of(socket)) return;
-  observe(socket->target, REQUEST_ENTRY_STAGES + REQUEST_PROCESSING, socket->first_byte_ns - pending->read_ns);
-}
-
-static __always_inline bool is_tunnel(const struct request_socket* socket, const struct request_pending* pending) {
-  bool connected = pending && pending->method == REQUEST_CONNECT && socket->code >= 200 && socket->code < 300;
-  return socket->code == 101 || connected;
-}
-
-static __always_inline bool has_no_body(const struct request_socket* socket, const struct request_pending* pending) {
-  bool head = pending && pending->method == REQUEST_HEAD;
-  return head || socket->code < 200 || socket->code == 204 || socket->code == 304;
-}
-
-/* After the blank line that ends a header. True if the message ends with it. */
-static __always_inline bool header_ends(struct request_socket* socket, struct request_stream* stream, bool response) {
-  if (response) {
-    struct request_pending* pending = first_pending(socket);
-    if (is_tunnel(socket, pending)) {
-      stream->state = STREAM_OPAQUE;
-      socket->in.state = STREAM_OPAQUE;
-      return true;
-    }
-    if (has_no_body(socket, pending)) {
-      stream->state = STREAM_FIRST;
-      return socket->code >= 200;
-    }
-  }
-  if (stream->chunked) {
-    stream->state = STREAM_CHUNK;
-  } else if (stream->has_length && stream->left > 0) {
-    stream->state = STREAM_BODY;
-  } else if (response && !stream->has_length) {
-    stream->state = STREAM_CLOSES;
-  } else {
-    stream->state = STREAM_FIRST;
-    return true;
-  }
-  return false;
-}
-
-/* The line that a chunk begins with. */
-static __always_inline void chunk_begins(struct request_stream* stream, __u64 w0, __u64 w1, bool response) {
-  __u64 size = chunk_size_of(w0, w1);
-  stream->state = size == 0 ? STREAM_TRAILER : STREAM_DATA;
-  if (size == NO_NUMBER) stream->state = response ? STREAM_CLOSES : STREAM_LOST;
-  stream->left = size + 2; /* and the end of its last line */
-}
-
-static __always_inline void header_line(struct request_stream* stream, __u64 w0, __u64 w1, __u64 w2, __u64 w3,
-                                        bool response) {
-  int kind = header_line_of(w0, w1, w2);
-  if (kind == LINE_CHUNKED) stream->chunked = 1;
-  if (kind != LINE_CONTENT_LENGTH) return;
-  stream->left = content_length_of(w1, w2, w3);
-  stream->has_length = 1;
-  if (stream->left == NO_NUMBER) stream->state = response ? STREAM_CLOSES : STREAM_LOST;
-}
-
-/* A window's words. */
-struct window {
-  __u64 w0, w1, w2, w3;
-};
-
-/* The first line of a request, or a blank one before it. */
-static __always_inline void request_line(struct __sk_buff* skb, struct request_socket* socket, struct segment* segment,
-                                         const struct window* w) {
-  struct request_stream* stream = &socket->in;
-  int method = method_of(w->w0, w->w1, w->w2);
-  if (method < 0) {
-    stream->state = STREAM_OPAQUE;
-    if (socket->answered == socket->arrived) socket->out.state = STREAM_OPAQUE;
-    count_unmatched(socket, REQUEST_NOT_HTTP);
-    return;
-  }
-  __u8 route = 0;
-  // Of a path that comes in pieces the rest is not here to compare.
-  if (has_routes && stream->held == 0) {
-    __u32 done = stream->seq - segment->seq;
-    route = route_of(skb, segment->offset + done, segment->length - done, w->w0);
-  }
-  request_begins(socket, stream->seq - stream->held, method, route);
-  stream->state = STREAM_HEADER;
-}
-
-static __always_inline void response_line(struct request_socket* socket, const struct window* w) {
-  __u16 code = status_of(w->w0, w->w1);
-  if (code == 0) {
-    socket->out.state = STREAM_OPAQUE;
-    return;
-  }
-  response_begins(socket, code);
-  socket->out.state = STREAM_HEADER;
-}
-
-/* The beginning of a line, of which the window has all that matters. True if the message ends with it. */
-static __always_inline bool line_begins(struct __sk_buff* skb, struct request_socket* socket, struct segment* segment,
-                                        const struct window* w, __u32 newline, bool response) {
-  struct request_stream* stream = response ? &socket->out : &socket->in;
-  bool blank = newline == 0 || (newline == 1 && (__u8)w->w0 == '\r');
-  if (stream->state == STREAM_HEADER) {
-    if (blank) return header_ends(socket, stream, response);
-    header_line(stream, w->w0, w->w1, w->w2, w->w3, response);
-  } else if (stream->state == STREAM_CHUNK) {
-    chunk_begins(stream, w->w0, w->w1, response);
-  } else if (stream->state == STREAM_FIRST && !blank) {
-    if (response) {
-      response_line(socket, w);
-    } else {
-      request_line(skb, socket, segment, w);
-    }
-    stream->chunked = 0;
-    stream->has_length = 0;
-    stream->left = 0;
-  } else if (stream->state == STREAM_TRAILER && blank) {
-    stream->state = STREAM_FIRST;
-    return true;
-  }
-  return false;
-}
-
-/* Loads what there is of the next REQUEST_LINE bytes, behind what the stream holds. Returns the number of bytes. */
-static __always_inline __u32 load_window(struct __sk_buff* skb, struct request_stream* stream, __u32 offset, __u32 rest,
-                                         struct window* w) {
-  __u32 size = rest < REQUEST_LINE ? rest : REQUEST_LINE;
-  __u32 held = stream->held;
-  if (held == 0) return load(skb, offset, w, size, REQUEST_LINE) ? size : 0;
-  held &= REQUEST_LINE - 1;
-  if (size > REQUEST_LINE - held) size = REQUEST_LINE - held;
-  if (!load(skb, offset, &stream->line[held], size, REQUEST_LINE)) return 0;
-  __builtin_memcpy(w, stream->line, sizeof(*w));
-  return size;
+static __always_inline void pass_over(struct request_stream* stream, __u32 size) {
+  __u32 there = stream->text_end - stream->text_at;
+  stream->text_at += size < there ? size : there;
 }
 
 /* Looks at the next window of a line. True if the message ends with it. */
 static __always_inline bool look_at_line(struct __sk_buff* skb, struct request_socket* socket, struct segment* segment,
                                          bool response) {
   struct request_stream* stream = response ? &socket->out : &socket->in;
-  struct window w = {};
   __u32 done = stream->seq - segment->seq;
+  __u32 rest = segment->length - done;
   __u32 held = stream->held;
   if (stream->state == STREAM_FIRST && held == 0) stream->left = segment->now_ns;
-  __u32 size = load_window(skb, stream, segment->offset + done, segment->length - done, &w);
-  if (size == 0) {
-    stream->state = STREAM_OPAQUE; /* the packet is shorter than its header says */
-    return false;
+  __u32 there = stream->text_end - stream->text_at;
+  if (there < REQUEST_LINE && there - held < rest) {
+    if (!load_text(skb, stream, segment->offset + done, rest)) {
+      stream->state = STREAM_OPAQUE;
+      return false;
+    }
+    there = stream->text_end;
   }
+  const struct window w = *(struct window*)&stream->text[stream->text_at & (REQUEST_TEXT - 1)];
   __u32 newline = first_newline(w.w0, w.w1, w.w2, w.w3);
-  bool ends = newline < REQUEST_LINE;
+  __u32 size = there < REQUEST_LINE ? there : REQUEST_LINE;
   bool message_ends = false;
   if (!stream->in_line) {
-    if (!ends && held + size < REQUEST_LINE) {
-      __builtin_memcpy(stream->line, &w, sizeof(w));
-      stream->held = held + size;
-      stream->seq += size;
+    if (newline == REQUEST_LINE && there < REQUEST_LINE) {
+      *(struct window*)stream->text = w;
+      stream->held = there;
+      stream->seq += there - held;
       return false;
     }
     message_ends = line_begins(skb, socket, segment, &w, newline, response);
   }
-  stream->in_line = !ends;
+  if (newline < size) size = newline + 1;
+  stream->in_line = newline == REQUEST_LINE;
   stream->held = 0;
-  stream->seq += ends && newline + 1 - held < size ? newline + 1 - held : size;
+  stream->seq += size - held;
+  stream->text_at += size;
   return message_ends;
 }
 
@@ -289,6 +84,33 @@ static __always_inline bool skip_body(struct request_stream* stream, __u32 rest)
   bool ends = stream->state == STREAM_BODY;
   stream->state = ends ? STREAM_FIRST : STREAM_CHUNK;
   return ends;
+}
+
+enum progress {
+  SEGMENT_DONE,
+  MESSAGE_ENDS,
+  RUN_ENDS, /* after as much as one run may look at */
+};
+
+/* Follows one direction through a segment. Of requests the end does not matter. */
+static __always_inline enum progress follow(struct __sk_buff* skb, struct request_socket* socket,
+                                            struct segment* segment, bool response) {
+  struct request_stream* stream = response ? &socket->out : &socket->in;
+  stream->text_at = 0;
+  stream->text_end = stream->held;
+  for (__u32 i = 0; i < MAX_STEPS; ++i) {
+    __u32 done = stream->seq - segment->seq;
+    if (done >= segment->length) return SEGMENT_DONE;
+    if (stream->state >= STREAM_CLOSES) {
+      stream->seq = segment->seq + segment->length;
+      return SEGMENT_DONE;
+    }
+    bool skips = !stream->in_line && (stream->state == STREAM_BODY || stream->state == STREAM_DATA);
+    bool ends = skips ? skip_body(stream, segment->length - done) : look_at_line(skb, socket, segment, response);
+    if (response && ends) return MESSAGE_ENDS;
+    if (skips) pass_over(stream, stream->seq - segment->seq - done);
+  }
+  return RUN_ENDS;
 }
 
 #endif
