@@ -123,7 +123,7 @@ struct request_stream {
   __u8 text_at;    /* of the next byte in `text` to look at; those that are held are its first */
   __u8 text_end;
   __u8 pad[5];
-  __u8 text[REQUEST_TEXT + REQUEST_LINE]; /* what is looked at, and zeros behind it */
+  __u8 text[REQUEST_TEXT + REQUEST_LINE]; /* what is looked at, and room for a window that begins in it */
 };
 
 /* Of connections older than their mark. */

@@ -26,10 +26,8 @@ static __always_inline bool load_text(struct __sk_buff* skb, struct request_stre
   __u32 held = stream->held & (REQUEST_LINE - 1);
   __u32 size = rest < REQUEST_TEXT - held ? rest : REQUEST_TEXT - held;
   if (!load(skb, offset, &stream->text[held], size, REQUEST_TEXT)) return false;
-  __u32 end = held + size;
   stream->text_at = 0;
-  stream->text_end = end;
-  *(struct window*)&stream->text[end & (2 * REQUEST_TEXT - 1)] = (struct window){};
+  stream->text_end = held + size;
   return true;
 }
 
@@ -56,10 +54,11 @@ static __always_inline bool look_at_line(struct __sk_buff* skb, struct request_s
   }
   const struct window w = *(struct window*)&stream->text[stream->text_at & (REQUEST_TEXT - 1)];
   __u32 newline = first_newline(w.w0, w.w1, w.w2, w.w3);
-  __u32 size = there < REQUEST_LINE ? there : REQUEST_LINE;
+  __u32 size = there < REQUEST_LINE ? there : REQUEST_LINE; /* what follows in the window is of another segment */
+  bool ends = newline < size;
   bool message_ends = false;
   if (!stream->in_line) {
-    if (newline == REQUEST_LINE && there < REQUEST_LINE) {
+    if (!ends && size < REQUEST_LINE) {
       *(struct window*)stream->text = w;
       stream->held = there;
       stream->seq += there - held;
@@ -67,8 +66,8 @@ static __always_inline bool look_at_line(struct __sk_buff* skb, struct request_s
     }
     message_ends = line_begins(skb, socket, segment, &w, newline, response);
   }
-  if (newline < size) size = newline + 1;
-  stream->in_line = newline == REQUEST_LINE;
+  if (ends) size = newline + 1;
+  stream->in_line = !ends;
   stream->held = 0;
   stream->seq += size - held;
   stream->text_at += size;
