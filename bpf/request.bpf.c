@@ -110,8 +110,11 @@ int request_out(struct __sk_buff* skb) {
     }
     socket->last_byte_ns = segment.now_ns;
   }
-  if (socket->out.state == STREAM_OPAQUE) give_up_pending(socket, segment.now_ns, REQUEST_BAD_RESPONSE);
-  if (segment.fin) server_closes(socket, segment.now_ns);
+  if (segment.fin) {
+    server_closes(socket, segment.now_ns);
+  } else if (socket->out.state == STREAM_OPAQUE) {
+    give_up_pending(socket, segment.now_ns, REQUEST_BAD_RESPONSE);
+  }
   return PASS;
 }
 

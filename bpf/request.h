@@ -153,6 +153,7 @@ struct request_socket {
   __u16 series;      /* that the last duration went to */
   __u8 before_agent; /* enum request_before_agent; 0: seen from its beginning */
   __u8 pad[3];
+  __u64 heads;         /* bit n: that the last request with this number, modulo 64, was a HEAD */
   __u64 first_byte_ns; /* of the response that goes out */
   __u64 last_byte_ns;  /* its last so far, where only the end of the connection tells which is the last */
   struct request_stream in;
@@ -195,12 +196,12 @@ struct request_route_key {
 #ifdef __cplusplus
 static_assert(sizeof(request_target) <= sizeof(request_histogram));
 static_assert(sizeof(request_entry) == 1600);
-static_assert(sizeof(request_socket) == 672);
+static_assert(sizeof(request_socket) == 680);
 static_assert(sizeof(request_gauges) == 40);
 static_assert(sizeof(request_listener) == 24);
 #else
 _Static_assert(sizeof(union request_entry) == 1600, "same on both sides");
-_Static_assert(sizeof(struct request_socket) == 672, "same on both sides");
+_Static_assert(sizeof(struct request_socket) == 680, "same on both sides");
 _Static_assert(sizeof(struct request_gauges) == 40, "same on both sides");
 _Static_assert(sizeof(struct request_listener) == 24, "same on both sides");
 #endif

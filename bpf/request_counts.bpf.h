@@ -73,6 +73,7 @@ static __always_inline __u32 slot_of(__u64 ns) {
 /* Global, as those below, so that the verifier looks at it once and not at each call. */
 __noinline int observe(__u32 target, __u32 index, __u64 ns) {
   union request_entry* entry = entry_of(target, index);
+  if ((__s64)ns < 0) ns = 0; /* of two clock readings on two CPUs the first may be counted last */
   __u32 slot = slot_of(ns);
   if (!entry || slot >= REQUEST_SLOTS) return 0;
   count(&entry->histogram.counts[slot]);

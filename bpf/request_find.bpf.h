@@ -6,12 +6,13 @@
 
 #include "request_stream.bpf.h"
 
-/* Whether a segment begins with the first line of a message. */
+/* Whether a segment begins with the first line of a message. Methods we do not know do not tell: text of a body looks
+   like one. */
 static __always_inline bool begins_message(struct __sk_buff* skb, struct segment* segment, bool response) {
   struct window w = {};
   __u32 size = segment->length < sizeof(w) ? segment->length : sizeof(w);
   if (!load(skb, segment->offset, &w, size, sizeof(w))) return false;
-  return response ? status_of(w.w0, w.w1) != 0 : method_of(w.w0, w.w1, w.w2) >= 0;
+  return response ? status_of(w.w0, w.w1) != 0 : method_of(w.w0, w.w1, w.w2) > REQUEST_OTHER;
 }
 
 /* What lies between what was seen and this segment came, or will come, out of order. False: wait for it. */
@@ -46,7 +47,8 @@ static __always_inline bool find_request(struct __sk_buff* skb, struct request_s
   }
   if (after(segment->seq, stream->seq) && !bridge_gap(socket, segment, sk)) return false;
   if (stream->state != STREAM_LOST || segment->seq != stream->seq) return true;
-  if (!begins_message(skb, segment, false)) return true; /* which is then passed over */
+  /* Else it is passed over: the body of a request that is not answered yet may look like another request. */
+  if (socket->arrived != socket->answered || !begins_message(skb, segment, false)) return true;
   if (socket->before_agent == REQUEST_RESPONSE_UNDER_WAY) {
     count_unmatched(socket, REQUEST_BEFORE_AGENT);
   } else {
@@ -89,8 +91,9 @@ static __always_inline bool find_response(struct __sk_buff* skb, struct request_
   return true;
 }
 
-/* There is more in the segment than can be looked at. */
+/* There is more in the segment than can be looked at, or just as much. */
 static __always_inline void lose_request(struct request_socket* socket, const struct segment* segment) {
+  if (socket->in.seq == segment->seq + segment->length) return;
   if (socket->in.state == STREAM_FIRST) count_unmatched(socket, REQUEST_TOO_COMPLEX);
   socket->in.state = STREAM_LOST;
   socket->in.seq = segment->seq + segment->length;

@@ -88,7 +88,8 @@ static __always_inline __u32 status_of(__u64 w0, __u64 w1) {
   __u32 hundreds = (__u8)(w1 >> 8) - '0';
   __u32 tens = (__u8)(w1 >> 16) - '0';
   __u32 ones = (__u8)(w1 >> 24) - '0';
-  if (!BEGINS(w0, "HTTP/1.") || (__u8)w1 != ' ') return 0;
+  __u32 minor = (__u8)(w0 >> 56) - '0';
+  if (!BEGINS(w0, "HTTP/1.") || minor > 9 || (__u8)w1 != ' ') return 0;
   if (hundreds - 1 > 8 || tens > 9 || ones > 9) return 0;
   return hundreds * 100 + tens * 10 + ones;
 }

@@ -37,6 +37,7 @@ static __always_inline __u8 route_of(struct __sk_buff* skb, __u32 offset, __u32 
 /* A request whose first line was seen; seq: of its first byte. */
 static __always_inline void request_begins(struct request_socket* socket, __u32 seq, __u8 method, __u8 route) {
   __u32 number = socket->arrived;
+  __u64 head = method == REQUEST_HEAD;
   struct request_pending* pending = &socket->pending[number % REQUEST_PENDING];
   if (number - socket->answered < REQUEST_PENDING) {
     pending->arrival_ns = socket->in.left;
@@ -46,6 +47,7 @@ static __always_inline void request_begins(struct request_socket* socket, __u32 
     pending->method = method;
     pending->route = route;
   }
+  socket->heads = (socket->heads & ~(1ULL << (number % 64))) | head << (number % 64);
   socket->arrived = number + 1;
 }
 
@@ -63,8 +65,8 @@ static __always_inline bool is_tunnel(const struct request_socket* socket, const
   return socket->code == 101 || connected;
 }
 
-static __always_inline bool has_no_body(const struct request_socket* socket, const struct request_pending* pending) {
-  bool head = pending && pending->method == REQUEST_HEAD;
+static __always_inline bool has_no_body(const struct request_socket* socket) {
+  bool head = socket->heads >> (socket->answered % 64) & 1;
   return head || socket->code < 200 || socket->code == 204 || socket->code == 304;
 }
 
@@ -77,7 +79,7 @@ static __always_inline bool header_ends(struct request_socket* socket, struct re
       socket->in.state = STREAM_OPAQUE;
       return true;
     }
-    if (has_no_body(socket, pending)) {
+    if (has_no_body(socket)) {
       stream->state = STREAM_FIRST;
       return socket->code >= 200;
     }

@@ -53,9 +53,11 @@ static __always_inline __u32 series_of(struct request_socket* socket, struct req
   return last;
 }
 
-static __always_inline struct request_socket* socket_by_cookie(__u64 cookie, const struct request_socket* mark) {
+/* Made from the mark if it is not there; but what a closed socket still sends must not bring back what was deleted. */
+static __always_inline struct request_socket* socket_by_cookie(__u64 cookie, const struct request_socket* mark,
+                                                               __u32 state) {
   struct request_socket* socket = bpf_map_lookup_elem(&request_sockets_by_cookie, &cookie);
-  if (socket || !mark) return socket;
+  if (socket || !mark || state == BPF_TCP_CLOSE) return socket;
   bpf_map_update_elem(&request_sockets_by_cookie, &cookie, mark, BPF_NOEXIST);
   return bpf_map_lookup_elem(&request_sockets_by_cookie, &cookie);
 }
@@ -70,7 +72,7 @@ static __always_inline struct request_socket* connection_of_packet(struct __sk_b
   if (!socket) return NULL;
   *full = sk;
   if (sk->state == BPF_TCP_LISTEN) return NULL;
-  return by_cookie ? socket_by_cookie(bpf_get_socket_cookie(skb), socket) : socket;
+  return by_cookie ? socket_by_cookie(bpf_get_socket_cookie(skb), socket, sk->state) : socket;
 }
 
 static __always_inline struct request_socket* listener_of_packet(struct __sk_buff* skb) {
@@ -82,7 +84,7 @@ static __always_inline struct request_socket* listener_of_packet(struct __sk_buf
 
 /* The connection of a tracing program's socket; NULL also for a connection that no packet was seen of. */
 static __always_inline struct request_socket* connection_of_sock(struct sock* sk) {
-  if (by_cookie) return socket_by_cookie(sk->__sk_common.skc_cookie.counter, NULL);
+  if (by_cookie) return socket_by_cookie(sk->__sk_common.skc_cookie.counter, NULL, 0);
   return bpf_sk_storage_get(&request_sockets, sk, NULL, 0);
 }
 
@@ -118,20 +120,22 @@ static __always_inline void finish_response(struct request_socket* socket, __u64
   if (socket->answered != socket->arrived) ++socket->answered;
 }
 
-/* Whether it is one of the requests that wait for a response. */
-static __always_inline bool waits(const struct request_socket* socket, const struct request_pending* pending) {
-  return pending->arrival_ns != 0 && pending->number - socket->answered < socket->arrived - socket->answered;
+/* Whether it is one of the requests from `answered` to before `arrived`. */
+static __always_inline bool waits(const struct request_pending* pending, __u32 answered, __u32 arrived) {
+  return pending->arrival_ns != 0 && pending->number - answered < arrived - answered;
 }
 
 /* Counts what will not be answered. What nobody has read has waited until now for it. */
 static __always_inline void give_up_pending(struct request_socket* socket, __u64 now_ns,
                                             enum request_unmatched reason) {
   struct request_target* target = target_of(socket);
-  __u32 without_place = socket->arrived - socket->answered;
+  __u32 answered = socket->answered;
+  __u32 arrived = *(volatile __u32*)&socket->arrived; /* once: on another CPU another may arrive meanwhile */
+  __u32 without_place = arrived - answered;
   if (without_place == 0) return;
   for (__u32 i = 0; i < REQUEST_PENDING && target; ++i) {
     struct request_pending* pending = &socket->pending[i];
-    if (!waits(socket, pending)) continue;
+    if (!waits(pending, answered, arrived)) continue;
     if (pending->read_ns == 0) {
       observe(socket->target, REQUEST_ENTRY_STAGES + REQUEST_QUEUE, now_ns - pending->arrival_ns);
       pending->read_ns = now_ns;
@@ -140,7 +144,7 @@ static __always_inline void give_up_pending(struct request_socket* socket, __u64
     --without_place;
   }
   if (target && without_place > 0) add(&target->unmatched[REQUEST_PIPELINE_FULL], without_place);
-  socket->answered = socket->arrived;
+  socket->answered = arrived;
 }
 
 #endif

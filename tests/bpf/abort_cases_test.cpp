@@ -309,6 +309,28 @@ TEST_F(AbortCase, BrokenChunkOfARequest) {
   expect_times({first, second});
 }
 
+TEST_F(AbortCase, BrokenChunkOfARequestAndABodyThatLooksLikeRequests) {
+  Talk& talk = connect();
+  Timeline first;
+  first.arrival = talk.send({"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nnot a size\r\n"});
+  talk.send_more({"ab /0123456789", kGet});
+  talk.answer({kNotFound}, first);
+  expect({.observed = {{"POST 404", 1}}});
+  const Timeline second = talk.exchange({kGet}, {kOk});
+  expect({.observed = {{"POST 404", 1}, {"GET 200", 1}}});
+  expect_times({first, second});
+}
+
+TEST_F(AbortCase, StatusWithoutAVersion) {
+  const std::string response = "HTTP/1.\n 200 OK\r\n\r\n";
+  for (const auto& segments : {std::vector<std::string>{response}, bytes_of(response)}) {
+    Talk& talk = connect();
+    talk.send({kGet});
+    talk.answer(segments);
+  }
+  expect({.unmatched = {{"bad_response", 2}}});
+}
+
 TEST_F(AbortCase, BrokenLengths) {
   std::vector<Timeline> requests;
   for (const char* length : {"x", "-1", "+1", "1,1", "1 1", "1000000000000000", "0x10", ""}) {

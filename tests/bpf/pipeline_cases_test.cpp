@@ -95,6 +95,16 @@ TEST_F(PipelineCase, MoreThanCanWait) {
   expect_times(requests);
 }
 
+TEST_F(PipelineCase, MoreThanCanWaitWithoutBodies) {
+  constexpr uint64_t kAll = 20;
+  Talk& talk = connect();
+  talk.send({repeat(kHead, kAll)}, kAll);
+  talk.answer({repeat("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", kAll)});
+  expect({.observed = {{"HEAD 200", kMost}}, .unmatched = {{"pipeline_full", kAll - kMost}}});
+  talk.exchange({kGet}, {kNotFound});
+  expect({.observed = {{"GET 404", 1}, {"HEAD 200", kMost}}, .unmatched = {{"pipeline_full", kAll - kMost}}});
+}
+
 TEST_F(PipelineCase, MoreThanCanWaitAreInFlightUntilAnswered) {
   Talk& talk = connect();
   Timeline all;
@@ -133,6 +143,18 @@ TEST_F(PipelineCase, MoreRequestsInOneSegmentThanAreLookedAt) {
   talk.exchange({kGet}, {kNotFound});
   EXPECT_EQ(counted_when([](const Counted& now) { return now.in_flight == 0; }).observed,
             (std::map<std::string, uint64_t>{{"GET 200", kMost}, {"GET 404", 1}}));
+}
+
+TEST_F(PipelineCase, AsManyLinesInOneSegmentAsAreLookedAt) {
+  // 34 runs (the first, and 33 that the kernel allows behind it) of 16 steps: two lines are not headers.
+  constexpr size_t kHeaders = 34 * 16 - 2;
+  std::vector<Timeline> requests;
+  for (const size_t headers : {kHeaders - 1, kHeaders, kHeaders + 1}) {
+    const std::string request = "GET / HTTP/1.1\r\n" + repeat("A: 1\r\n", headers) + "\r\n";
+    requests.push_back(connect().exchange({request}, {kOk}));
+  }
+  expect({.observed = {{"GET 200", requests.size()}}});
+  expect_times(requests);
 }
 
 TEST_F(PipelineCase, MoreLinesInOneSegmentThanAreLookedAt) {

@@ -189,6 +189,18 @@ TEST_F(StageCase, FirstByteOfAResponseInPieces) {
   expect_times({request});
 }
 
+TEST_F(StageCase, ReadAfterTheResponseHasBegun) {
+  Talk& talk = connect();
+  talk.send({kGet});
+  talk.write({"HTTP/1.1 "});
+  talk.read();
+  talk.write({"200 OK\r\nContent-Length: 0\r\n\r\n"});
+  expect({.observed = {{"GET 200", 1}}});
+  const Scraped scraped = scrape();
+  EXPECT_EQ(scraped.value("manometer_http_request_processing_seconds_count", labels_of(server_)), 1);
+  EXPECT_EQ(scraped.value("manometer_http_request_processing_seconds_sum", labels_of(server_)), 0);
+}
+
 TEST_F(StageCase, LargeResponseToASlowClient) {
   Talk& talk = connect("127.0.0.1", kSmallBuffer);
   Timeline request;
