@@ -69,16 +69,16 @@ void print_memory(RequestProbe& probe, size_t targets, std::vector<RequestProbe:
     added.push_back(*std::move(target));
   }
   double bytes = 0;
-  size_t per_cpu = 0;
+  size_t each_cpu = 0;
   const bpf_map* map = nullptr;
   while ((map = ::bpf_object__next_map(probe.object(), map)) != nullptr) {
     bytes += memory_of_map(::bpf_map__fd(map));
-    per_cpu += is_per_cpu(map) ? 1 : 0;
+    if (is_per_cpu(map)) each_cpu += ::bpf_map__value_size(map) * ::bpf_map__max_entries(map);
   }
   for (const auto& target : added) bytes += memory_of_map(target.entries.get());
-  const std::string cpus = per_cpu == 0 ? "on any number of CPUs" : fmt::format("{} maps are per CPU!", per_cpu);
   print_row(fmt::format("request programs: maps, {} target{}", targets, targets == 1 ? "" : "s"),
-            fmt::format("{:.1f} MB {}", bytes / 1e6, cpus), targets == 200 ? "<= 32 MB" : "-");
+            fmt::format("{:.1f} MB, of these {} bytes for each CPU", bytes / 1e6, each_cpu),
+            targets == 200 ? "<= 32 MB" : "-");
 }
 
 bpf_prog_info info_of(int program) {
