@@ -73,7 +73,7 @@ void print_memory(RequestProbe& probe, size_t targets, std::vector<RequestProbe:
   const bpf_map* map = nullptr;
   while ((map = ::bpf_object__next_map(probe.object(), map)) != nullptr) {
     bytes += memory_of_map(::bpf_map__fd(map));
-    if (is_per_cpu(map)) each_cpu += ::bpf_map__value_size(map) * ::bpf_map__max_entries(map);
+    if (is_per_cpu(map)) each_cpu += size_t{::bpf_map__value_size(map)} * ::bpf_map__max_entries(map);
   }
   for (const auto& target : added) bytes += memory_of_map(target.entries.get());
   print_row(fmt::format("request programs: maps, {} target{}", targets, targets == 1 ? "" : "s"),
