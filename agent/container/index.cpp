@@ -56,6 +56,19 @@ Container Index::open(const std::string& path, const std::string& unified_path) 
   return container;
 }
 
+const std::optional<MemoryReading>& Index::memory(const std::string& key, TimePoint now, TimePoint::duration max_age) {
+  Container& container = containers_.at(key);
+  if (!container.memory || (container.reading && now - container.reading->at < max_age)) return container.reading;
+  container.reading.reset();
+  const auto usage = container.memory->read();
+  if (!usage) {
+    log_.warn("memory of cgroup " + key, "container memory: " + printable(usage.error().message()));
+  } else if (*usage) {
+    container.reading = MemoryReading{now, **usage};
+  }
+  return container.reading;
+}
+
 void Index::release(const std::string& key) {
   const auto found = containers_.find(key);
   if (found != containers_.end() && --found->second.processes == 0) containers_.erase(found);

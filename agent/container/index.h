@@ -6,17 +6,25 @@
 #include <vector>
 
 #include "agent/base/log.h"
+#include "agent/base/types.h"
 #include "agent/container/target.h"
 #include "agent/node/cgroup_fs.h"
 #include "agent/node/proc_fs.h"
 
 namespace manometer::container {
 
+/// What a container uses, as of a moment.
+struct MemoryReading {
+  TimePoint at;
+  node::MemoryUsage usage;
+};
+
 /// A cgroup with at least one JVM in it.
 struct Container {
   Target target;
   std::optional<node::MemoryCgroup> memory;  // nullopt: the node shows us no memory controller for it
   size_t processes = 0;
+  std::optional<MemoryReading> reading;  // the last, if it succeeded
 };
 
 /// The containers of the JVMs we know, by cgroup path.
@@ -29,6 +37,9 @@ class Index {
   std::string acquire(const std::vector<node::CgroupLine>& lines);
   /// Forgets the container with its last process.
   void release(const std::string& key);
+
+  /// What the container with that key uses, read anew if the last reading is older than that. nullopt: not known.
+  const std::optional<MemoryReading>& memory(const std::string& key, TimePoint now, TimePoint::duration max_age);
 
   const std::map<std::string, Container>& all() const { return containers_; }
 

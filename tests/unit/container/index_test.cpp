@@ -1,5 +1,7 @@
 #include "agent/container/index.h"
 
+#include <filesystem>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -62,6 +64,55 @@ TEST_F(IndexTest, MemoryIsReadWhereThereIsSome) {
   EXPECT_FALSE(containers.all().at(containers.acquire({{"", "/none"}})).memory);
   Index without_controller(std::nullopt, log_);
   EXPECT_FALSE(without_controller.all().at(without_controller.acquire({{"", "/app"}})).memory);
+}
+
+constexpr TimePoint kStart{};
+constexpr std::chrono::seconds kMaxAge{5};
+
+TEST_F(IndexTest, MemoryIsReadAnewOnlyIfTheLastReadingIsOld) {
+  fake_.write("cgroup/app/cgroup.procs", "");
+  fake_.write("cgroup/app/memory.current", "1\n");
+  Index containers = index();
+  const std::string key = containers.acquire({{"", "/app"}});
+  ASSERT_TRUE(containers.memory(key, kStart, kMaxAge));
+  EXPECT_EQ(containers.memory(key, kStart, kMaxAge)->usage.usage_bytes, 1U);
+  fake_.write("cgroup/app/memory.current", "2\n");
+  const TimePoint old = kStart + kMaxAge;
+  EXPECT_EQ(containers.memory(key, old - std::chrono::seconds(1), kMaxAge)->usage.usage_bytes, 1U);
+  EXPECT_EQ(containers.memory(key, old - std::chrono::seconds(1), kMaxAge)->at, kStart);
+  EXPECT_EQ(containers.memory(key, old, kMaxAge)->usage.usage_bytes, 2U);
+  EXPECT_EQ(containers.memory(key, old, kMaxAge)->at, old);
+}
+
+TEST_F(IndexTest, MemoryIsUnknownWhereThereIsNone) {
+  Index containers = index();
+  EXPECT_FALSE(containers.memory(containers.acquire({{"", "/none"}}), kStart, kMaxAge));
+}
+
+TEST_F(IndexTest, MemoryThatCannotBeReadIsUnknownAndLoggedOnce) {
+  const test::CapturedLog log;
+  fake_.write("cgroup/app/cgroup.procs", "");
+  fake_.write("cgroup/app/memory.current", "1\n");
+  Index containers = index();
+  const std::string key = containers.acquire({{"", "/app"}});
+  ASSERT_TRUE(containers.memory(key, kStart, kMaxAge));
+  fake_.write("cgroup/app/memory.current", "much\n");
+  EXPECT_FALSE(containers.memory(key, kStart + kMaxAge, kMaxAge)) << "not the old one either";
+  EXPECT_THAT(log.text(), testing::HasSubstr("memory.current"));
+  const std::string once = log.text();
+  EXPECT_FALSE(containers.memory(key, kStart + kMaxAge, kMaxAge));
+  EXPECT_EQ(log.text(), once);
+  fake_.write("cgroup/app/memory.current", "3\n");
+  EXPECT_EQ(containers.memory(key, kStart + kMaxAge, kMaxAge)->usage.usage_bytes, 3U);
+}
+
+TEST_F(IndexTest, MemoryOfACgroupThatIsGoneIsUnknown) {
+  fake_.write("cgroup/app/cgroup.procs", "");
+  Index containers = index();
+  const std::string key = containers.acquire({{"", "/app"}});
+  ASSERT_TRUE(containers.memory(key, kStart, kMaxAge));
+  std::filesystem::remove_all(fake_.cgroup() + "/app");
+  EXPECT_FALSE(containers.memory(key, kStart + kMaxAge, kMaxAge));
 }
 
 TEST_F(IndexTest, ANameIsCutToWhatALabelTakes) {
