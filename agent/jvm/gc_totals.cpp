@@ -6,8 +6,6 @@
 namespace manometer::jvm {
 namespace {
 
-constexpr std::string_view kUnknownCause = "unknown";
-
 /// What one collector did between two samples.
 struct Run {
   CollectorName name;

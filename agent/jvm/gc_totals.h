@@ -10,6 +10,9 @@
 
 namespace manometer::jvm {
 
+/// Of pauses whose cause was overwritten before it was seen.
+inline constexpr std::string_view kUnknownCause = "unknown";
+
 /// GC pauses by collector and cause, added up from consecutive samples of the counters. Pure.
 ///
 /// A sample may fall into a pause: its run is counted already, its time will be, and its stop shows in a later sample
