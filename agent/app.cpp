@@ -111,7 +111,8 @@ Result<std::unique_ptr<App>> App::make(const RunConfig& config) {
   if (!allowed) return allowed.error();
   raise_descriptor_limit();
   auto parts = std::make_unique<Parts>(config);
-  auto watch = jvm::Watch::open(parts->loop, {config.host, config.sample_interval, config.scan_interval});
+  auto watch =
+      jvm::Watch::open(parts->loop, {config.host, config.sample_interval, config.scan_interval, config.pressure});
   if (!watch) return std::move(watch).error();
   parts->watch = *std::move(watch);
   // Before the probes, which take longer: a busy port is the user's to hear about at once.

@@ -185,6 +185,28 @@ void add_requests(CLI::App& command, RunConfig& run) {
   add_max_series(command, run.max_series);
 }
 
+/// Flags of how pressure is made out of samples.
+void add_pressure(CLI::App& command, jvm::PressureOptions& pressure) {
+  add_duration(command, "--pressure-window", pressure.window, milliseconds(1000), milliseconds(600000),
+               "What memory pressure is taken over; at least 4 samples");
+  add_duration(command, "--leak-window", pressure.leak_window, milliseconds(1000), milliseconds(86400000),
+               "What a leak has to last to be suspected; at least 24 samples");
+  const std::string flag = "--pressure-knees";
+  const auto take = [&pressure, flag](const std::vector<std::string>& given) {
+    for (const std::string& text : given) {
+      const auto set = jvm::set_knees(pressure, text);
+      if (!set) throw CLI::ValidationError(flag, set.error().message());
+    }
+  };
+  command
+      .add_option_function<std::vector<std::string>>(
+          flag, take, "Where a component of the pressure leaves 0 and gets to 1, like gc:0.1:0.4; may be repeated")
+      ->envname(environment_name(flag))
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("NAME:LOW:HIGH");
+}
+
 CLI::App* add_run(CLI::App& app, RunConfig& run) {
   CLI::App* command = app.add_subcommand("run", "Watch the JVMs and serve /metrics until told to stop");
   add_flag_with_value(*command, "--listen", run.listen, "Address to serve on, HOST:PORT; port 0 takes a free one");
@@ -194,6 +216,7 @@ CLI::App* add_run(CLI::App& app, RunConfig& run) {
                "How often each JVM is read");
   add_duration(*command, "--scan-interval", run.scan_interval, milliseconds(1000), milliseconds(3600000),
                "How often all processes are looked at for JVMs that were missed");
+  add_pressure(*command, run.pressure);
   add_requests(*command, run);
   add_host_paths(*command, run.host);
   add_flag_with_value(*command, "--log-level", run.log_level, "What is logged")

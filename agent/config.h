@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/base/result.h"
+#include "agent/jvm/pressure_options.h"
 #include "agent/metrics/buckets.h"
 #include "agent/node/host_paths.h"
 
@@ -21,6 +22,7 @@ struct RunConfig {
   bool bpf = true;
   std::chrono::milliseconds sample_interval{1000};
   std::chrono::milliseconds scan_interval{10000};
+  jvm::PressureOptions pressure;
   node::HostPaths host;
   /// Bounds of the classic histograms; metrics::Buckets takes them.
   std::vector<double> buckets{metrics::kDefaultClassicSeconds.begin(), metrics::kDefaultClassicSeconds.end()};

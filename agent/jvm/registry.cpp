@@ -1,9 +1,12 @@
 #include "agent/jvm/registry.h"
 
 #include <algorithm>
+#include <unistd.h>
 #include <utility>
 
 #include <fmt/format.h>
+
+#include "agent/jvm/pressure_sample.h"
 
 namespace manometer::jvm {
 namespace {
@@ -15,6 +18,12 @@ TimePoint now() {
   return std::chrono::steady_clock::now();
 }
 
+/// From one time to another in the ticks of ProcessKey.
+TimePoint::duration between(uint64_t from, uint64_t to) {
+  const std::chrono::nanoseconds tick = std::chrono::nanoseconds(std::chrono::seconds(1)) / ::sysconf(_SC_CLK_TCK);
+  return tick * (static_cast<int64_t>(to) - static_cast<int64_t>(from));
+}
+
 }  // namespace
 
 Registry::Registry(boost::asio::io_context& loop, BlockingPool& pool, container::Index& containers, LogOnce& log,
@@ -24,7 +33,10 @@ Registry::Registry(boost::asio::io_context& loop, BlockingPool& pool, container:
       pool_(pool),
       containers_(containers),
       log_(log),
-      options_(options) {}
+      options_(options),
+      started_at_(now()) {
+  options_.pressure = with_room_for(options_.pressure, options_.sample_interval);
+}
 
 void Registry::start() {
   sample_timer_.expires_after(options_.sample_interval);
@@ -53,6 +65,8 @@ void Registry::found(FoundJvm found) {
   Jvm& jvm = it->second;
   if (fresh) {
     jvm.found_at = now();
+    jvm.started_at = started_at_ + between(options_.started_ticks, found.key.start_ticks);
+    jvm.history = PressureHistory(options_.pressure);
     jvm.container = containers_.acquire(found.cgroup);
     jvm.target = make_target(found, jvm.container);
     on_found(found, jvm.target);
@@ -185,6 +199,19 @@ void Registry::take(const ProcessKey& key, Jvm& jvm, PerfSample sample) {
   jvm.sampled_at = now();
   jvm.live.add(sample, jvm.identity->collector, jvm.sampled_at);
   jvm.sample = std::move(sample);
+  assess_pressure(jvm);
+}
+
+void Registry::assess_pressure(Jvm& jvm) {
+  // Reading it takes as long as reading the JVM, and a window needs no more to be right within a tenth.
+  constexpr int kReadings = 12;
+  const auto& memory =
+      containers_.memory(jvm.container, jvm.sampled_at, TimePoint::duration(options_.pressure.window) / kReadings);
+  PressureSample sample = to_pressure_sample({*jvm.sample, jvm.identity->collector, jvm.gc, jvm.live, memory});
+  sample.at = jvm.sampled_at;
+  sample.age = jvm.sampled_at - jvm.started_at;
+  jvm.history.add(sample);
+  jvm.pressure = assess(jvm.history.samples(), jvm.history.live(), options_.pressure);
 }
 
 void Registry::refuse(const ProcessKey& key, Jvm& jvm, Refusal refusal) {

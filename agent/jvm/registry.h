@@ -17,6 +17,7 @@
 #include "agent/jvm/live_set.h"
 #include "agent/jvm/look_timer.h"
 #include "agent/jvm/perf_reader.h"
+#include "agent/jvm/pressure_history.h"
 
 namespace manometer::jvm {
 
@@ -31,8 +32,11 @@ struct Jvm {
   TimePoint sampled_at;
   GcTotals gc;
   LiveSet live;
+  PressureHistory history;
+  Pressure pressure;  // as of the last sample
 
   TimePoint found_at;
+  TimePoint started_at;
   std::optional<TimePoint> look_again_at;  // while it starts
   /// Away while it is read on the blocking pool, or if the JVM has no data to read.
   std::optional<PerfReader> reader;
@@ -48,6 +52,7 @@ class Registry {
     std::chrono::milliseconds sample_interval{1000};
     /// When the agent began, in the ticks of ProcessKey: what a younger JVM has counted, we have seen from its start.
     uint64_t started_ticks = 0;
+    PressureOptions pressure = {};
   };
 
   /// All of them must outlive the registry.
@@ -90,6 +95,7 @@ class Registry {
   void done(const ProcessKey& key, uint64_t reader_number, PerfReader reader, PerfReader::Reading reading);
   void lose(const ProcessKey& key, Jvm& jvm);
   void take(const ProcessKey& key, Jvm& jvm, PerfSample sample);
+  void assess_pressure(Jvm& jvm);
   void refuse(const ProcessKey& key, Jvm& jvm, Refusal refusal);
 
   boost::asio::steady_timer sample_timer_;
@@ -98,6 +104,7 @@ class Registry {
   container::Index& containers_;
   LogOnce& log_;
   Options options_;
+  TimePoint started_at_;
   std::map<ProcessKey, Jvm> jvms_;
   uint64_t readers_ = 0;
   std::map<Failure, uint64_t> failures_;

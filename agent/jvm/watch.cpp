@@ -34,7 +34,8 @@ Watch::Watch(boost::asio::io_context& loop, const Options& options, node::ProcFs
       proc_(std::move(proc)),
       mount_(std::move(mount)),
       containers_(mount_, process_log_),
-      registry_(loop, pool_, containers_, process_log_, {options.sample_interval, ticks_since_boot()}),
+      registry_(loop, pool_, containers_, process_log_,
+                {options.sample_interval, ticks_since_boot(), options.pressure}),
       discovery_(loop, pool_, proc_, registry_, log_, options.scan_interval) {}
 
 void Watch::start() {

@@ -23,6 +23,7 @@ class Watch {
     node::HostPaths host;
     std::chrono::milliseconds sample_interval{1000};
     std::chrono::milliseconds scan_interval{10000};
+    PressureOptions pressure = {};
   };
 
   /// An Error names the path that cannot be used. loop must outlive it.

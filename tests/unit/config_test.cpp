@@ -54,6 +54,9 @@ TEST(ConfigTest, DefaultsAreThoseOfANode) {
   EXPECT_TRUE(config.routes.empty());
   EXPECT_TRUE(config.watch.empty());
   EXPECT_EQ(config.max_series, 24U);
+  EXPECT_EQ(config.pressure.window, milliseconds(60000));
+  EXPECT_EQ(config.pressure.leak_window, milliseconds(600000));
+  EXPECT_EQ(config.pressure.gc, jvm::kGcKnees);
   EXPECT_FALSE(config.stop_with_stdin);
 }
 
@@ -89,6 +92,19 @@ TEST(ConfigTest, TakesTheFlagsOfRequests) {
   EXPECT_THAT(config.routes, ElementsAre("/api/", "/"));
   EXPECT_THAT(config.watch, ElementsAre("exe:/usr/[bs]in/*", "cgroup:*"));
   EXPECT_EQ(config.max_series, 256U);
+}
+
+TEST(ConfigTest, TakesTheFlagsOfPressure) {
+  const RunConfig config = run_config({"--pressure-window", "30s", "--leak-window", "1440m", "--pressure-knees",
+                                       "gc:0.2:0.5", "--pressure-knees", "oom:0.9:1"});
+  EXPECT_EQ(config.pressure.window, milliseconds(30000));
+  EXPECT_EQ(config.pressure.leak_window, milliseconds(86400000));
+  EXPECT_EQ(config.pressure.gc, (jvm::Knees{0.2, 0.5}));
+  EXPECT_EQ(config.pressure.oom, (jvm::Knees{0.9, 1}));
+  EXPECT_EQ(config.pressure.live, jvm::kLiveKnees);
+  const Variable knees("MANOMETER_PRESSURE_KNEES", "gc:0.3:0.6,psi:0:1");
+  EXPECT_EQ(run_config().pressure.gc, (jvm::Knees{0.3, 0.6}));
+  EXPECT_EQ(run_config().pressure.psi, (jvm::Knees{0, 1}));
 }
 
 TEST(ConfigTest, AVariableMayHaveSeveralRoutesAndPatterns) {
@@ -130,10 +146,11 @@ void PrintTo(const FlagAndVariable& flag, std::ostream* out) {
 }
 
 std::string in_words(const RunConfig& run) {
-  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {}", run.listen, static_cast<int>(run.variant), run.bpf,
-                     run.sample_interval.count(), run.scan_interval.count(), run.host.proc, run.host.cgroup,
+  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", run.listen, static_cast<int>(run.variant),
+                     run.bpf, run.sample_interval.count(), run.scan_interval.count(), run.host.proc, run.host.cgroup,
                      run.log_level, run.stop_with_stdin, fmt::join(run.buckets, ","), fmt::join(run.routes, ","),
-                     fmt::join(run.watch, ","), run.max_series);
+                     fmt::join(run.watch, ","), run.max_series, run.pressure.window.count(),
+                     run.pressure.leak_window.count(), run.pressure.gc.low);
 }
 std::string in_words(const CheckConfig& check) {
   return fmt::format("{} {} {} {}", static_cast<int>(check.variant), check.json, check.host.proc, check.host.cgroup);
@@ -174,6 +191,9 @@ INSTANTIATE_TEST_SUITE_P(
                     FlagAndVariable{"run", "--route", "MANOMETER_ROUTE", "/a,/b"},
                     FlagAndVariable{"run", "--watch", "MANOMETER_WATCH", "exe:*,cgroup:*"},
                     FlagAndVariable{"run", "--max-series", "MANOMETER_MAX_SERIES", "1"},
+                    FlagAndVariable{"run", "--pressure-window", "MANOMETER_PRESSURE_WINDOW", "1s"},
+                    FlagAndVariable{"run", "--leak-window", "MANOMETER_LEAK_WINDOW", "60m"},
+                    FlagAndVariable{"run", "--pressure-knees", "MANOMETER_PRESSURE_KNEES", "gc:0:1,psi:0:1"},
                     FlagAndVariable{"run", "--host-proc", "MANOMETER_HOST_PROC", "/"},
                     FlagAndVariable{"run", "--host-cgroup", "MANOMETER_HOST_CGROUP", "/"},
                     FlagAndVariable{"run", "--log-level", "MANOMETER_LOG_LEVEL", "off"},
@@ -193,7 +213,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 /// Every flag there is, by the help texts, so that a new one is not forgotten above.
 TEST(ConfigTest, HelpHasNoOtherFlags) {
-  const std::map<std::string, std::ptrdiff_t> flags{{"run", 13}, {"check", 4}, {"top", 3}};
+  const std::map<std::string, std::ptrdiff_t> flags{{"run", 16}, {"check", 4}, {"top", 3}};
   for (const auto& [command, expected] : flags) {
     const std::string help = std::get<PrintConfig>(*parse({command.c_str(), "--help"})).text;
     std::ptrdiff_t found = 0;
@@ -274,6 +294,14 @@ INSTANTIATE_TEST_SUITE_P(
                     Wrong{"NoSeries", {"run", "--max-series", "0"}, {"--max-series", "1 to 256"}},
                     Wrong{"ManySeries", {"run", "--max-series", "257"}, {"--max-series", "1 to 256"}},
                     Wrong{"HalfASeries", {"run", "--max-series", "1.5"}, {"--max-series", "1 to 256"}},
+                    Wrong{"ShortWindow", {"run", "--pressure-window", "500ms"}, {"--pressure-window", "1s to 600s"}},
+                    Wrong{"LongLeak", {"run", "--leak-window", "1441m"}, {"--leak-window", "1s to 86400s"}},
+                    Wrong{"UnknownComponent",
+                          {"run", "--pressure-knees", "load:0:1"},
+                          {"--pressure-knees", "'load:0:1'", "NAME:LOW:HIGH"}},
+                    Wrong{"OneKneeOfTwo",
+                          {"run", "--pressure-knees", "gc:0:1", "--pressure-knees", "gc:0.5"},
+                          {"--pressure-knees", "'gc:0.5'", "NAME:LOW:HIGH"}},
                     Wrong{"NoDirectory", {"run", "--host-proc", "/nonexistent"}, {"--host-proc", "/nonexistent"}},
                     Wrong{"UnknownLevel", {"run", "--log-level", "loud"}, {"--log-level", "debug"}},
                     Wrong{"UnknownOutput", {"check", "--output", "xml"}, {"--output", "table", "json"}},

@@ -40,8 +40,8 @@ class WatchTest : public testing::Test {
         .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   }
 
-  void start() {
-    auto watch = Watch::open(loop_, {{node_.proc(), node_.cgroup()}, kInterval, kInterval});
+  void start(const PressureOptions& pressure = {}) {
+    auto watch = Watch::open(loop_, {{node_.proc(), node_.cgroup()}, kInterval, kInterval, pressure});
     if (!watch) throw std::runtime_error(watch.error().message());
     watch_ = *std::move(watch);
     watch_->start();
@@ -125,6 +125,50 @@ TEST_F(WatchTest, AnotherProcessWithTheSamePidIsAnotherJvm) {
   ASSERT_TRUE(run_until([&] { return threads_of(kPid) == 8U; }));
   ASSERT_EQ(watch_->registry().jvms().size(), 1U);
   EXPECT_EQ(watch_->registry().jvms().begin()->first.start_ticks, 200U);
+}
+
+/// A JVM whose threads stood still so long.
+std::vector<std::byte> stopped_data(int64_t stopped_ns) {
+  return test::perf_data()
+      .add_long("sun.os.hrt.frequency", 1'000'000'000)
+      .add_long("sun.rt.safepointTime", stopped_ns)
+      .build();
+}
+
+TEST_F(WatchTest, AssessesPressureOnceTheWindowIsFull) {
+  node_.add_jvm({.pid = kPid}, stopped_data(1));
+  start({.window = std::chrono::milliseconds(200)});
+  ASSERT_TRUE(run_until([&] { return find(kPid) != nullptr && find(kPid)->sample; }));
+  EXPECT_FALSE(find(kPid)->pressure.index);
+  EXPECT_LT(find(kPid)->started_at, find(kPid)->found_at);
+  ASSERT_TRUE(run_until([&] { return find(kPid)->pressure.index.has_value(); }));
+  EXPECT_EQ(find(kPid)->pressure.gc, 0.0);
+  EXPECT_EQ(find(kPid)->pressure.load, 0.0);
+  EXPECT_FALSE(find(kPid)->pressure.live || find(kPid)->pressure.oom || find(kPid)->pressure.psi);
+}
+
+TEST_F(WatchTest, ForgetsWhatIsOlderThanThePressuresWindow) {
+  constexpr std::chrono::milliseconds kWindow{200};
+  node_.add_jvm({.pid = kPid}, stopped_data(1));
+  start({.window = kWindow});
+  ASSERT_TRUE(run_until([&] {
+    const Jvm* jvm = find(kPid);
+    return jvm != nullptr && jvm->sample && jvm->sampled_at - jvm->found_at > 2 * kWindow;
+  }));
+  EXPECT_LE(find(kPid)->sampled_at - find(kPid)->history.samples().front().at, kWindow * 3 / 2);
+}
+
+TEST_F(WatchTest, PressureOfASuccessorBeginsAnew) {
+  node_.add_jvm({.pid = kPid, .start_ticks = 100}, stopped_data(1));
+  start({.window = std::chrono::milliseconds(200)});
+  ASSERT_TRUE(run_until([&] { return find(kPid) != nullptr && find(kPid)->pressure.index; }));
+  fs::remove_all(node_.process(kPid));
+  node_.add_jvm({.pid = kPid, .start_ticks = 200}, stopped_data(1));
+  ASSERT_TRUE(run_until([&] {
+    return find(kPid) != nullptr && watch_->registry().jvms().begin()->first.start_ticks == 200U && find(kPid)->sample;
+  }));
+  EXPECT_FALSE(find(kPid)->pressure.index);
+  EXPECT_TRUE(run_until([&] { return find(kPid)->pressure.index.has_value(); }));
 }
 
 TEST_F(WatchTest, AStormOfStartsIsLeftToTheScan) {
