@@ -4,6 +4,7 @@
 #include "agent/collectors/http_requests.h"
 #include "agent/collectors/jvm_gc.h"
 #include "agent/collectors/jvm_heap.h"
+#include "agent/collectors/jvm_pressure.h"
 #include "agent/collectors/jvm_runtime.h"
 #include "agent/collectors/self.h"
 
@@ -14,6 +15,7 @@ std::vector<std::unique_ptr<Collector>> make_collectors(const Sources& sources) 
   all.push_back(std::make_unique<ContainerMemory>(sources.containers));
   all.push_back(std::make_unique<JvmHeap>(sources.jvms));
   all.push_back(std::make_unique<JvmGc>(sources.jvms));
+  all.push_back(std::make_unique<JvmPressure>(sources.jvms));
   all.push_back(std::make_unique<JvmRuntime>(sources.jvms));
   all.push_back(std::make_unique<HttpRequests>(sources.requests));
   all.push_back(std::make_unique<Self>(sources));

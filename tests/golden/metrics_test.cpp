@@ -35,9 +35,18 @@ std::string without_what_differs(std::string_view text) {
   return out;
 }
 
+ptrdiff_t series_of(std::string_view text, std::string_view start) {
+  ptrdiff_t count = 0;
+  while (!text.empty()) count += take_until(text, '\n').starts_with(start) ? 1 : 0;
+  return count;
+}
+
 void add_jvm(FakeNode& node, pid_t pid, const std::string& fixture, const std::string& cgroup) {
   node.add_jvm({.pid = pid, .namespace_pid = pid, .cgroup = cgroup}, PerfData::from_fixture(fixture).build());
 }
+
+/// Of the JVMs below, those that can be read.
+constexpr ptrdiff_t kReadable = 7;
 
 /// JVMs of all kinds, in the cgroups /shop (two) and /batch, and some that cannot be read.
 void add_jvms(FakeNode& node, const std::string& prefix) {
@@ -54,10 +63,19 @@ void add_jvms(FakeNode& node, const std::string& prefix) {
   node.add_jvm({.pid = 109, .namespace_pid = 101, .cgroup = shop}, PerfData::from_fixture("11-parallel").build());
 }
 
+/// With windows short enough to be waited for.
 std::string metrics_of(const FakeNode& node) {
-  const test::Agent agent({"--variant", "sidecar", "--host-proc", node.proc(), "--host-cgroup", node.cgroup()});
-  EXPECT_TRUE(test::eventually([&] { return agent.get("/readyz") == "ready\n"; }));
-  return without_what_differs(agent.get("/metrics"));
+  const test::Agent agent({"--variant", "sidecar", "--host-proc", node.proc(), "--host-cgroup", node.cgroup(),
+                           "--sample-interval", "100ms", "--pressure-window", "1s", "--leak-window", "1s"});
+  std::string text;
+  const auto is_complete = [&] {
+    text = agent.get("/metrics");
+    return series_of(text, "manometer_jvm_leak_suspected{") == kReadable &&
+           series_of(text, "manometer_jvm_memory_pressure_ratio{") == kReadable;
+  };
+  EXPECT_TRUE(test::eventually(is_complete));
+  EXPECT_EQ(agent.get("/readyz"), "ready\n");
+  return without_what_differs(text);
 }
 
 TEST(GoldenMetrics, OfANodeWithCgroupV1) {
