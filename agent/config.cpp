@@ -11,6 +11,7 @@
 
 #include "agent/base/log.h"
 #include "agent/base/text.h"
+#include "agent/requests/watch_pattern.h"
 
 namespace manometer {
 namespace {
@@ -149,10 +150,8 @@ std::string route_fault(const std::string& route) {
 }
 
 std::string watch_fault(const std::string& pattern) {
-  for (const std::string_view prefix : {"exe:", "cgroup:"}) {
-    if (pattern.starts_with(prefix) && pattern.size() > prefix.size()) return "";
-  }
-  return fmt::format("'{}' is not exe:GLOB or cgroup:GLOB, like exe:/usr/sbin/nginx", printable(pattern));
+  const auto parsed = requests::parse_watch_pattern(pattern);
+  return parsed ? "" : printable(parsed.error().message());
 }
 
 void add_max_series(CLI::App& command, size_t& value) {
@@ -188,9 +187,9 @@ void add_requests(CLI::App& command, RunConfig& run) {
 /// Flags of how pressure is made out of samples.
 void add_pressure(CLI::App& command, jvm::PressureOptions& pressure) {
   add_duration(command, "--pressure-window", pressure.window, milliseconds(1000), milliseconds(600000),
-               "What memory pressure is taken over; at least 4 samples");
+               "What memory pressure is taken over; lengthened to 4 samples if shorter");
   add_duration(command, "--leak-window", pressure.leak_window, milliseconds(1000), milliseconds(86400000),
-               "What a leak has to last to be suspected; at least 24 samples");
+               "What a leak has to last to be suspected; lengthened to 24 samples if shorter");
   const std::string flag = "--pressure-knees";
   const auto take = [&pressure, flag](const std::vector<std::string>& given) {
     for (const std::string& text : given) {
@@ -200,7 +199,8 @@ void add_pressure(CLI::App& command, jvm::PressureOptions& pressure) {
   };
   command
       .add_option_function<std::vector<std::string>>(
-          flag, take, "Where a component of the pressure leaves 0 and gets to 1, like gc:0.1:0.4; may be repeated")
+          flag, take,
+          "Where gc, stall, live, psi, oom or overcommit leaves 0 and gets to 1, like gc:0.1:0.4; may be repeated")
       ->envname(environment_name(flag))
       ->delimiter(',')
       ->allow_extra_args(false)

@@ -14,9 +14,9 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-#define ECONNRESET 104
 #define EPIPE 32
-#define ETIMEDOUT 110
+#define ECONNABORTED 103
+#define ECONNRESET 104
 
 #define PASS 1 /* of a cgroup_skb program; 0 would drop a customer's packet */
 
@@ -119,8 +119,9 @@ int request_out(struct __sk_buff* skb) {
 }
 
 static __always_inline enum request_unmatched reason_of(int error) {
+  if (error == 0 || error == ECONNABORTED) return REQUEST_SERVER_CLOSED;
   if (error == ECONNRESET || error == EPIPE) return REQUEST_CLIENT_RESET;
-  return error == ETIMEDOUT ? REQUEST_TIMED_OUT : REQUEST_SERVER_CLOSED;
+  return REQUEST_TIMED_OUT; /* or why nothing got through until then: EHOSTUNREACH and its like */
 }
 
 SEC("tp_btf/inet_sock_set_state")

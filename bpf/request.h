@@ -173,9 +173,7 @@ struct request_gauges {
   __u64 target_id;
   __u64 oldest_unread_ns; /* its arrival; 0: none */
   __u32 in_flight;
-  __u32 unread;
   __u32 connections;
-  __u32 pad;
 };
 
 /* One listening socket, written by the iterator. */
@@ -197,12 +195,12 @@ struct request_route_key {
 static_assert(sizeof(request_target) <= sizeof(request_histogram));
 static_assert(sizeof(request_entry) == 1600);
 static_assert(sizeof(request_socket) == 680);
-static_assert(sizeof(request_gauges) == 40);
+static_assert(sizeof(request_gauges) == 32);
 static_assert(sizeof(request_listener) == 24);
 #else
 _Static_assert(sizeof(union request_entry) == 1600, "same on both sides");
 _Static_assert(sizeof(struct request_socket) == 680, "same on both sides");
-_Static_assert(sizeof(struct request_gauges) == 40, "same on both sides");
+_Static_assert(sizeof(struct request_gauges) == 32, "same on both sides");
 _Static_assert(sizeof(struct request_listener) == 24, "same on both sides");
 #endif
 

@@ -18,8 +18,7 @@ __u64 gauges_scan = 0; /* number of the scan that goes on */
 static __always_inline void add_to_gauges(struct request_gauges* gauges, const struct request_socket* socket) {
   __u32 unread = socket->arrived - socket->read;
   gauges->in_flight += socket->arrived - socket->answered;
-  if (unread == 0 || unread > REQUEST_PENDING) return;
-  gauges->unread += unread;
+  if ((__s32)unread <= 0) return; /* below 0: it is just being read */
   const struct request_pending* oldest = &socket->pending[socket->read % REQUEST_PENDING];
   if (oldest->number != socket->read) return;
   if (gauges->oldest_unread_ns == 0 || oldest->arrival_ns < gauges->oldest_unread_ns) {

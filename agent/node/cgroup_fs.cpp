@@ -65,7 +65,9 @@ Result<std::optional<MemoryCgroup>> MemoryCgroup::open(const CgroupMount& mount,
     return Error::from_errno("open " + mount.memory + path);
   }
   UniqueFd pressure;
-  if (!mount.unified.empty() && !unified_path.empty()) pressure = open_below(mount.unified, unified_path);
+  // The root's would be the whole machine's.
+  const bool has_own = !mount.unified.empty() && !unified_path.empty() && unified_path != "/";
+  if (has_own) pressure = open_below(mount.unified, unified_path);
   return std::optional(MemoryCgroup(mount.version, depth_of(path), std::move(memory), std::move(pressure)));
 }
 

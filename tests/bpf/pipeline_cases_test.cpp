@@ -110,6 +110,7 @@ TEST_F(PipelineCase, MoreThanCanWaitAreInFlightUntilAnswered) {
   Timeline all;
   all.arrival = talk.send({repeat(kGet, 20)}, 20);
   expect({.in_flight = 20});
+  EXPECT_GT(gauge("oldest_unread_seconds"), 0);
   all.read = talk.read();
   for (uint64_t i = 0; i < 20; i++) talk.write({kOk});
   expect({.observed = {{"GET 200", kMost}}, .unmatched = {{"pipeline_full", 20 - kMost}}});

@@ -167,6 +167,8 @@ TEST_F(CgroupV1, PressureIsInTheTreeBesideIt) {
   EXPECT_FALSE(read(fake_, "/app").pressure);
   fake_.write("cgroup/unified/app/memory.pressure", "some avg10=0 total=5\nfull avg10=0 total=4\n");
   EXPECT_EQ(read(fake_, "/app", "/app").pressure->some_us, 5U);
+  fake_.write("cgroup/unified/memory.pressure", "some avg10=0 total=7\nfull avg10=0 total=6\n");
+  EXPECT_FALSE(read(fake_, "/app", "/").pressure);  // the whole machine's
 }
 
 TEST_F(CgroupV1, NearlyTwoToThe63IsNoLimit) {
