@@ -277,5 +277,20 @@ TEST_F(SegmentCase, ClientThatHasVanished) {
   expect_times({request});
 }
 
+TEST_F(SegmentCase, ClientThatCannotBeReached) {
+  TunClient client(network, listener_.port);
+  RawServerConnection server = server_.accept(listener_);
+  Timeline request;
+  ++sent_otherwise_;
+  request.arrival = during([&] { client.send(0, kGet); });
+  answer(server, kGet.size(), "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", request);
+  request.last_byte.reset();
+  client.be_unreachable();
+  // The kernel goes on, and what it then gives up with is what the router said.
+  await_unmatched("timed_out");
+  expect({.unmatched = {{"timed_out", 1}}});
+  expect_times({request});
+}
+
 }  // namespace
 }  // namespace manometer::test

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <fstream>
+#include <linux/icmp.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <linux/ip.h>
@@ -90,6 +91,19 @@ std::string_view bytes_of_object(const T& object) {
   return {reinterpret_cast<const char*>(&object), sizeof(object)};
 }
 
+iphdr ip_header(const char* from, const char* to, uint8_t protocol, size_t payload) {
+  iphdr ip{};
+  ip.version = 4;
+  ip.ihl = sizeof(ip) / 4;
+  ip.ttl = 64;
+  ip.protocol = protocol;
+  ip.tot_len = htons(static_cast<uint16_t>(sizeof(ip) + payload));
+  ::inet_pton(AF_INET, from, &ip.saddr);
+  ::inet_pton(AF_INET, to, &ip.daddr);
+  ip.check = htons(static_cast<uint16_t>(~fold(sum_of(bytes_of_object(ip)))));
+  return ip;
+}
+
 template <typename T>
 T read_at(const std::string& bytes, size_t at) {
   T out{};
@@ -147,16 +161,7 @@ TunClient::TunClient(const TunNetwork& network, uint16_t port, Greets greets, ui
 
 std::string TunClient::packet(uint32_t at, std::string_view bytes, uint8_t flags, uint16_t segment_size) const {
   const size_t tcp_size = sizeof(tcphdr) + bytes.size();
-  iphdr ip{};
-  ip.version = 4;
-  ip.ihl = sizeof(ip) / 4;
-  ip.ttl = 64;
-  ip.protocol = IPPROTO_TCP;
-  ip.tot_len = htons(static_cast<uint16_t>(sizeof(ip) + tcp_size));
-  ::inet_pton(AF_INET, TunNetwork::kClient, &ip.saddr);
-  ::inet_pton(AF_INET, TunNetwork::kServer, &ip.daddr);
-  ip.check = htons(static_cast<uint16_t>(~fold(sum_of(bytes_of_object(ip)))));
-
+  const iphdr ip = ip_header(TunNetwork::kClient, TunNetwork::kServer, IPPROTO_TCP, tcp_size);
   tcphdr tcp{};
   tcp.source = htons(local_port_);
   tcp.dest = htons(port_);
@@ -193,6 +198,25 @@ void TunClient::acknowledge(uint32_t count) {
 
 void TunClient::reset() const {
   network_.send(packet(sent_, "", kReset | kAck, 0));
+}
+
+void TunClient::be_unreachable() const {
+  tcphdr tcp{};
+  tcp.source = htons(port_);
+  tcp.dest = htons(local_port_);
+  tcp.seq = htonl(server_start_ + acknowledged_);
+  constexpr size_t kQuoted = 8;  // bytes of TCP
+  const iphdr refused = ip_header(TunNetwork::kServer, TunNetwork::kClient, IPPROTO_TCP, sizeof(tcp));
+  icmphdr icmp{};
+  icmp.type = ICMP_DEST_UNREACH;
+  icmp.code = ICMP_HOST_UNREACH;
+  const std::string quote = std::string(bytes_of_object(refused)).append(bytes_of_object(tcp).substr(0, kQuoted));
+  icmp.checksum = htons(static_cast<uint16_t>(~fold(sum_of(bytes_of_object(icmp)) + sum_of(quote))));
+
+  PacketHeader header;
+  header.flags = 0;
+  const iphdr ip = ip_header(TunNetwork::kClient, TunNetwork::kServer, IPPROTO_ICMP, sizeof(icmp) + quote.size());
+  network_.send(std::string(bytes_of_object(header)).append(bytes_of_object(ip)).append(bytes_of_object(icmp)) + quote);
 }
 
 FromServer TunClient::receive() const {

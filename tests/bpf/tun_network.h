@@ -64,6 +64,8 @@ class TunClient {
   /// The next packet with bytes or a flag; throws if none comes.
   FromServer receive() const;
   void reset() const;
+  /// A router says that there is no way to the client.
+  void be_unreachable() const;
 
  private:
   static constexpr uint16_t kSegmentSize = 1400;
