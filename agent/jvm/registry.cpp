@@ -18,10 +18,11 @@ TimePoint now() {
   return std::chrono::steady_clock::now();
 }
 
-/// From one time to another in the ticks of ProcessKey.
+/// From one time to another in the ticks of ProcessKey, a century at most.
 TimePoint::duration between(uint64_t from, uint64_t to) {
+  constexpr std::chrono::nanoseconds kMost = std::chrono::years(100);
   const std::chrono::nanoseconds tick = std::chrono::nanoseconds(std::chrono::seconds(1)) / ::sysconf(_SC_CLK_TCK);
-  return tick * (static_cast<int64_t>(to) - static_cast<int64_t>(from));
+  return tick * std::clamp(static_cast<int64_t>(to - from), -(kMost / tick), kMost / tick);
 }
 
 }  // namespace
