@@ -10,13 +10,10 @@
 #include "request_early.bpf.h"
 #include "request_find.bpf.h"
 #include "request_gauges.bpf.h"
+#include "request_life.bpf.h"
 #include "request_listen.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
-
-#define EPIPE 32
-#define ECONNABORTED 103
-#define ECONNRESET 104
 
 #define PASS 1 /* of a cgroup_skb program; 0 would drop a customer's packet */
 
@@ -88,13 +85,6 @@ int request_early(struct __sk_buff* skb) {
   return PASS;
 }
 
-/* The server sends no more: what has no end but this one has it now, what is not answered will not be. */
-static __always_inline void server_closes(struct request_socket* socket, __u64 now_ns) {
-  if (socket->out.state == STREAM_CLOSES) finish_response(socket, socket->last_byte_ns);
-  socket->out.state = STREAM_OPAQUE;
-  give_up_pending(socket, now_ns, REQUEST_SERVER_CLOSED);
-}
-
 SEC("cgroup_skb/egress")
 int request_out(struct __sk_buff* skb) {
   struct bpf_sock* sk;
@@ -116,12 +106,6 @@ int request_out(struct __sk_buff* skb) {
     give_up_pending(socket, segment.now_ns, REQUEST_BAD_RESPONSE);
   }
   return PASS;
-}
-
-static __always_inline enum request_unmatched reason_of(int error) {
-  if (error == 0 || error == ECONNABORTED) return REQUEST_SERVER_CLOSED;
-  if (error == ECONNRESET || error == EPIPE) return REQUEST_CLIENT_RESET;
-  return REQUEST_TIMED_OUT; /* or why nothing got through until then: EHOSTUNREACH and its like */
 }
 
 SEC("tp_btf/inet_sock_set_state")

@@ -81,8 +81,7 @@ __noinline int observe(__u32 target, __u32 index, __u64 ns) {
   return 0;
 }
 
-/* Index of the series with this key or, with take, of the next free one made to have it; max_series if there is none.
- */
+/* Index of the series with this key or, with take, of a free one that then has it; max_series if there is none. */
 static __always_inline __u32 look_for_series(struct request_target* target, __u32 key, bool take) {
   for (__u32 i = 0; i < REQUEST_SERIES && i < max_series; ++i) {
     if (target->series[i] == key) return i;

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #ifndef MANOMETER_BPF_REQUEST_MESSAGE_BPF_H
 #define MANOMETER_BPF_REQUEST_MESSAGE_BPF_H
-/*
- * What the lines of a message mean for its connection: where requests and responses begin, and what ends them. As below
- * in request_stream.bpf.h, `response` is a constant wherever it is passed.
- */
+/* What the lines of a message mean. As in request_stream.bpf.h, `response` is a constant wherever it is passed. */
 
 #include "kernel_types.h"
 
+#include "request_life.bpf.h"
 #include "request_line.bpf.h"
 #include "request_segment.bpf.h"
-#include "request_socket.bpf.h"
 
 const volatile __u8 has_routes = 0;
 
@@ -32,32 +29,6 @@ static __always_inline __u8 route_of(struct __sk_buff* skb, __u32 offset, __u32 
   if (!load(skb, offset + method, key.path, size, REQUEST_PATH)) return 0;
   __u32* route = bpf_map_lookup_elem(&request_routes, &key);
   return route ? *route : 0;
-}
-
-/* A request whose first line was seen; seq: of its first byte. */
-static __always_inline void request_begins(struct request_socket* socket, __u32 seq, __u8 method, __u8 route) {
-  __u32 number = socket->arrived;
-  __u64 head = method == REQUEST_HEAD;
-  struct request_pending* pending = &socket->pending[number % REQUEST_PENDING];
-  if (number - socket->answered < REQUEST_PENDING) {
-    pending->arrival_ns = socket->in.left;
-    pending->read_ns = 0;
-    pending->seq = seq;
-    pending->number = number;
-    pending->method = method;
-    pending->route = route;
-  }
-  socket->heads = (socket->heads & ~(1ULL << (number % 64))) | head << (number % 64);
-  socket->arrived = number + 1;
-}
-
-static __always_inline void response_begins(struct request_socket* socket, __u16 code) {
-  bool final = code >= 200 || code == 101;
-  struct request_pending* pending = first_pending(socket);
-  socket->code = code;
-  socket->first_byte_ns = socket->out.left;
-  if (!final || !pending || pending->read_ns == 0 || !target_of(socket)) return;
-  observe(socket->target, REQUEST_ENTRY_STAGES + REQUEST_PROCESSING, socket->first_byte_ns - pending->read_ns);
 }
 
 static __always_inline bool is_tunnel(const struct request_socket* socket, const struct request_pending* pending) {
@@ -115,7 +86,7 @@ static __always_inline void header_line(struct request_stream* stream, __u64 w0,
   if (stream->left == NO_NUMBER) stream->state = response ? STREAM_CLOSES : STREAM_LOST;
 }
 
-/* A window's words. */
+/* A window's words. In a stream's text it lies at any byte, which x86-64 and arm64 take as it is. */
 struct window {
   __u64 w0, w1, w2, w3;
 };

@@ -22,8 +22,7 @@ static __always_inline void start_at(struct request_stream* stream, __u32 seq) {
   stream->held = 0;
 }
 
-/* Loads the segment from `offset` on behind what the stream holds. False: the packet is shorter than its header says.
- */
+/* Loads the segment from `offset` on behind what the stream holds. False: the packet is shorter than it says. */
 static __always_inline bool load_text(struct __sk_buff* skb, struct request_stream* stream, __u32 offset, __u32 rest) {
   __u32 held = stream->held & (REQUEST_LINE - 1);
   __u32 size = rest < REQUEST_TEXT - held ? rest : REQUEST_TEXT - held;

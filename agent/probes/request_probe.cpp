@@ -16,7 +16,7 @@
 namespace manometer::probes {
 namespace {
 
-constexpr uint32_t kCookies = 16384;  // connections at most where they are kept by cookie: 13 MB
+constexpr uint32_t kCookies = 16384;  // connections at most where they are kept by cookie: 12 MB
 
 uint32_t entry_count(uint32_t max_series) {
   return REQUEST_ENTRY_DURATIONS + max_series + 1;  // and the rest

@@ -59,6 +59,22 @@ class SegmentCase : protected InTunNetwork, public RequestCase {
     }
   }
 
+  /// A request, and half of its response, which the client does not acknowledge.
+  Timeline ask_for_more_than_it_gets(TunClient& client, RawServerConnection& server) {
+    Timeline request;
+    ++sent_otherwise_;
+    request.arrival = during([&] { client.send(0, kGet); });
+    answer(server, kGet.size(), "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", request);
+    request.last_byte.reset();
+    return request;
+  }
+  /// The server's kernel gives up repeating it.
+  void expect_given_up(const Timeline& request) const {
+    await_unmatched("timed_out");
+    expect({.unmatched = {{"timed_out", 1}}});
+    expect_times({request});
+  }
+
   /// One more request, which is only matched if all before was understood.
   Timeline exchange(TunClient& client, RawServerConnection& server, uint32_t at) {
     Timeline times;
@@ -266,30 +282,15 @@ TEST_F(SegmentCase, ResponseInManySegmentsOfWhichOneIsLost) {
 TEST_F(SegmentCase, ClientThatHasVanished) {
   TunClient client(network, listener_.port);
   RawServerConnection server = server_.accept(listener_);
-  Timeline request;
-  ++sent_otherwise_;
-  request.arrival = during([&] { client.send(0, kGet); });
-  answer(server, kGet.size(), "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", request);
-  request.last_byte.reset();
-  // Nothing is acknowledged, and the server's kernel gives up repeating it.
-  await_unmatched("timed_out");
-  expect({.unmatched = {{"timed_out", 1}}});
-  expect_times({request});
+  expect_given_up(ask_for_more_than_it_gets(client, server));
 }
 
 TEST_F(SegmentCase, ClientThatCannotBeReached) {
   TunClient client(network, listener_.port);
   RawServerConnection server = server_.accept(listener_);
-  Timeline request;
-  ++sent_otherwise_;
-  request.arrival = during([&] { client.send(0, kGet); });
-  answer(server, kGet.size(), "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", request);
-  request.last_byte.reset();
-  client.be_unreachable();
-  // The kernel goes on, and what it then gives up with is what the router said.
-  await_unmatched("timed_out");
-  expect({.unmatched = {{"timed_out", 1}}});
-  expect_times({request});
+  const Timeline request = ask_for_more_than_it_gets(client, server);
+  client.be_unreachable();  // which is what the kernel then gives up with
+  expect_given_up(request);
 }
 
 }  // namespace
