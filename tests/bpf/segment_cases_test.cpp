@@ -293,5 +293,17 @@ TEST_F(SegmentCase, ClientThatCannotBeReached) {
   expect_given_up(request);
 }
 
+TEST_F(SegmentCase, RequestBehindTheServersEnd) {
+  TunClient client(network, listener_.port);
+  RawServerConnection server = server_.accept(listener_);
+  server.shutdown();
+  EXPECT_TRUE(client.receive().fin);
+  ++sent_otherwise_;
+  client.send(0, kGet);
+  // No acknowledgement: the server's kernel sends its end again.
+  EXPECT_TRUE(client.receive().fin);
+  expect({.unmatched = {{"server_closed", 1}}});
+}
+
 }  // namespace
 }  // namespace manometer::test
