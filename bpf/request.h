@@ -115,6 +115,8 @@ enum request_stream_state {
 struct request_stream {
   __u64 left;   /* in STREAM_FIRST: when the message's first byte came */
   __u32 seq;    /* of the next byte to look at */
+  __u32 end;    /* of the segment that is looked at */
+  __u32 base;   /* the byte with sequence number n is at base + n in its packet */
   __u8 state;   /* enum request_stream_state */
   __u8 in_line; /* the line's start was looked at, its end is still to come */
   __u8 held;    /* bytes in `text`: the start of a line that goes on in the next segment */
@@ -194,12 +196,12 @@ struct request_route_key {
 #ifdef __cplusplus
 static_assert(sizeof(request_target) <= sizeof(request_histogram));
 static_assert(sizeof(request_entry) == 1600);
-static_assert(sizeof(request_socket) == 680);
+static_assert(sizeof(request_socket) == 696);
 static_assert(sizeof(request_gauges) == 32);
 static_assert(sizeof(request_listener) == 24);
 #else
 _Static_assert(sizeof(union request_entry) == 1600, "same on both sides");
-_Static_assert(sizeof(struct request_socket) == 680, "same on both sides");
+_Static_assert(sizeof(struct request_socket) == 696, "same on both sides");
 _Static_assert(sizeof(struct request_gauges) == 32, "same on both sides");
 _Static_assert(sizeof(struct request_listener) == 24, "same on both sides");
 #endif

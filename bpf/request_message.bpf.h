@@ -92,8 +92,7 @@ struct window {
 };
 
 /* The first line of a request, or a blank one before it. */
-static __always_inline void request_line(struct __sk_buff* skb, struct request_socket* socket, struct segment* segment,
-                                         const struct window* w) {
+static __always_inline void request_line(struct __sk_buff* skb, struct request_socket* socket, const struct window* w) {
   struct request_stream* stream = &socket->in;
   int method = method_of(w->w0, w->w1, w->w2);
   if (method < 0) {
@@ -104,10 +103,8 @@ static __always_inline void request_line(struct __sk_buff* skb, struct request_s
   }
   __u8 route = 0;
   // Of a path that comes in pieces the rest is not here to compare.
-  if (has_routes && stream->held == 0) {
-    __u32 done = stream->seq - segment->seq;
-    route = route_of(skb, segment->offset + done, segment->length - done, w->w0);
-  }
+  if (has_routes && stream->held == 0)
+    route = route_of(skb, stream->base + stream->seq, stream->end - stream->seq, w->w0);
   request_begins(socket, stream->seq - stream->held, method, route);
   stream->state = STREAM_HEADER;
 }
@@ -123,8 +120,8 @@ static __always_inline void response_line(struct request_socket* socket, const s
 }
 
 /* The beginning of a line, of which the window has all that matters. True if the message ends with it. */
-static __always_inline bool line_begins(struct __sk_buff* skb, struct request_socket* socket, struct segment* segment,
-                                        const struct window* w, __u32 newline, bool response) {
+static __always_inline bool line_begins(struct __sk_buff* skb, struct request_socket* socket, const struct window* w,
+                                        __u32 newline, bool response) {
   struct request_stream* stream = response ? &socket->out : &socket->in;
   bool blank = newline == 0 || (newline == 1 && (__u8)w->w0 == '\r');
   if (stream->state == STREAM_HEADER) {
@@ -136,7 +133,7 @@ static __always_inline bool line_begins(struct __sk_buff* skb, struct request_so
     if (response) {
       response_line(socket, w);
     } else {
-      request_line(skb, socket, segment, w);
+      request_line(skb, socket, w);
     }
     stream->chunked = 0;
     stream->has_length = 0;

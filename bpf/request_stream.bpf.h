@@ -11,9 +11,10 @@
 
 #include "request_message.bpf.h"
 
-/* Lines, windows and bodies in one run of a program; then it calls itself, up to 33 times: together the 8 KB of header
- * that servers take. With 16 the verifiers of 5.10 and 6.1 look at more than a million instructions. */
-#define MAX_STEPS 8
+/* Lines, windows and bodies in one run of a program; then it calls itself, up to 33 times. Of more the verifiers
+ * of 5.10 and 6.1 would look at too many instructions. */
+#define REQUEST_STEPS 16
+#define RESPONSE_STEPS 8
 
 static __always_inline void start_at(struct request_stream* stream, __u32 seq) {
   stream->seq = seq;
@@ -22,32 +23,26 @@ static __always_inline void start_at(struct request_stream* stream, __u32 seq) {
   stream->held = 0;
 }
 
-/* Loads the segment from `offset` on behind what the stream holds. False: the packet is shorter than it says. */
-static __always_inline bool load_text(struct __sk_buff* skb, struct request_stream* stream, __u32 offset, __u32 rest) {
+/* Loads what is next of the segment behind what the stream holds. False: the packet is shorter than it says. */
+static __always_inline bool load_text(struct __sk_buff* skb, struct request_stream* stream, __u32 rest) {
   __u32 held = stream->held & (REQUEST_LINE - 1);
   __u32 size = rest < REQUEST_TEXT - held ? rest : REQUEST_TEXT - held;
-  if (!load(skb, offset, &stream->text[held], size, REQUEST_TEXT)) return false;
+  if (!load(skb, stream->base + stream->seq, &stream->text[held], size, REQUEST_TEXT)) return false;
   stream->text_at = 0;
   stream->text_end = held + size;
   return true;
 }
 
-static __always_inline void pass_over(struct request_stream* stream, __u32 size) {
-  __u32 there = stream->text_end - stream->text_at;
-  stream->text_at += size < there ? size : there;
-}
-
 /* Looks at the next window of a line. True if the message ends with it. */
-static __always_inline bool look_at_line(struct __sk_buff* skb, struct request_socket* socket, struct segment* segment,
+static __always_inline bool look_at_line(struct __sk_buff* skb, struct request_socket* socket, __u64 now_ns,
                                          bool response) {
   struct request_stream* stream = response ? &socket->out : &socket->in;
-  __u32 done = stream->seq - segment->seq;
-  __u32 rest = segment->length - done;
+  __u32 rest = stream->end - stream->seq;
   __u32 held = stream->held;
-  if (stream->state == STREAM_FIRST && held == 0) stream->left = segment->now_ns;
+  if (stream->state == STREAM_FIRST && held == 0) stream->left = now_ns;
   __u32 there = stream->text_end - stream->text_at;
   if (there < REQUEST_LINE && there - held < rest) {
-    if (!load_text(skb, stream, segment->offset + done, rest)) {
+    if (!load_text(skb, stream, rest)) {
       stream->state = STREAM_OPAQUE;
       return false;
     }
@@ -65,7 +60,7 @@ static __always_inline bool look_at_line(struct __sk_buff* skb, struct request_s
       stream->seq += there - held;
       return false;
     }
-    message_ends = line_begins(skb, socket, segment, &w, newline, response);
+    message_ends = line_begins(skb, socket, &w, newline, response);
   }
   if (ends) size = newline + 1;
   stream->in_line = !ends;
@@ -80,6 +75,7 @@ static __always_inline bool skip_body(struct request_stream* stream, __u32 rest)
   __u32 size = stream->left < rest ? stream->left : rest;
   stream->seq += size;
   stream->left -= size;
+  stream->text_end = stream->text_at; /* what was loaded of it and behind it is not kept */
   if (stream->left > 0) return false;
   bool ends = stream->state == STREAM_BODY;
   stream->state = ends ? STREAM_FIRST : STREAM_CHUNK;
@@ -98,17 +94,18 @@ static __always_inline enum progress follow(struct __sk_buff* skb, struct reques
   struct request_stream* stream = response ? &socket->out : &socket->in;
   stream->text_at = 0;
   stream->text_end = stream->held;
-  for (__u32 i = 0; i < MAX_STEPS; ++i) {
-    __u32 done = stream->seq - segment->seq;
-    if (done >= segment->length) return SEGMENT_DONE;
+  stream->end = segment->seq + segment->length;
+  stream->base = segment->offset - segment->seq;
+  for (__u32 i = 0; i < (response ? RESPONSE_STEPS : REQUEST_STEPS); ++i) {
+    __u32 seq = stream->seq;
+    if (!after(stream->end, seq)) return SEGMENT_DONE;
     if (stream->state >= STREAM_CLOSES) {
-      stream->seq = segment->seq + segment->length;
+      stream->seq = stream->end;
       return SEGMENT_DONE;
     }
     bool skips = !stream->in_line && (stream->state == STREAM_BODY || stream->state == STREAM_DATA);
-    bool ends = skips ? skip_body(stream, segment->length - done) : look_at_line(skb, socket, segment, response);
+    bool ends = skips ? skip_body(stream, stream->end - seq) : look_at_line(skb, socket, segment->now_ns, response);
     if (response && ends) return MESSAGE_ENDS;
-    if (skips) pass_over(stream, stream->seq - segment->seq - done);
   }
   return RUN_ENDS;
 }
