@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <system_error>
 
@@ -55,6 +57,16 @@ class End {
     char byte = 0;
     if (::recv(fd(), &byte, 1, MSG_PEEK) < 0) fail("wait");
   }
+  /// Until all that the other end has sent is here.
+  void receive_all_of(const End& other) const {
+    if (!eventually([&] { return receive(4000), other.unacknowledged() == 0; }, std::chrono::seconds(5)))
+      throw std::runtime_error("what was sent does not arrive");
+  }
+  int unacknowledged() const {
+    int bytes = 0;
+    if (::ioctl(fd(), SIOCOUTQ, &bytes) != 0) fail("SIOCOUTQ");
+    return bytes;
+  }
   void shutdown() const { ::shutdown(fd(), SHUT_WR); }
   void close() { fd_ = UniqueFd(); }
   void reset() {
@@ -92,20 +104,24 @@ class FuzzedServer {
     return End(std::move(fd));
   }
 
-  /// What the programs know of a connection.
-  request_socket state(const End& server) const {
+  /// Before 5.11: what is known of a connection goes as soon as it ends.
+  bool forgets() const { return probe_->by_cookie(); }
+
+  /// How many requests of a connection the programs saw.
+  uint32_t arrived(const End& server) const {
     request_socket state{};
     const int fd = server.fd();
     if (!probe_->by_cookie()) {
       if (::bpf_map_lookup_elem(probe_->sockets_map(), &fd, &state) != 0) fail("look up a socket");
-      return state;
+      return state.arrived;
     }
     uint64_t cookie = 0;
     socklen_t size = sizeof(cookie);
     if (::getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) != 0) fail("SO_COOKIE");
     const int map = ::bpf_object__find_map_fd_by_name(probe_->object(), "request_sockets_by_cookie");
-    if (::bpf_map_lookup_elem(map, &cookie, &state) != 0) fail("look up a cookie");
-    return state;
+    if (::bpf_map_lookup_elem(map, &cookie, &state) == 0) return state.arrived;
+    if (errno != ENOENT) fail("look up a cookie");
+    return 0;  // none of its packets came yet, or it is forgotten
   }
 
   probes::RequestProbe::Counts counts() const {
@@ -155,6 +171,13 @@ void say(const End& end, bool is_server, Random& random) {
 uint64_t talk(const FuzzedServer& fuzzed, Random& random) {
   End client = fuzzed.connect();
   End server = fuzzed.accept();
+  uint32_t arrived = 0;
+  const auto see = [&] { arrived = std::max(arrived, fuzzed.arrived(server)); };
+  const auto before_an_end = [&] {
+    if (!fuzzed.forgets()) return;
+    server.receive_all_of(client);
+    see();
+  };
   for (uint64_t step = random.number(60); step > 0; --step) {
     const bool servers = random.one_in(2);
     const End& one = servers ? server : client;
@@ -163,15 +186,19 @@ uint64_t talk(const FuzzedServer& fuzzed, Random& random) {
     } else {
       say(one, servers, random);
     }
-    if (random.one_in(200)) one.shutdown();
+    if (random.one_in(200)) {
+      before_an_end();
+      one.shutdown();
+    }
   }
+  before_an_end();
   if (random.one_in(3)) {
     client.reset();
   } else {
     client.close();
   }
   server.drain();  // so that all has arrived
-  const uint32_t arrived = fuzzed.state(server).arrived;
+  see();
   if (random.one_in(3)) server.reset();
   return arrived;
 }
