@@ -15,6 +15,7 @@
 #include "agent/collectors/all.h"
 #include "agent/http/scrape.h"
 #include "agent/http/server.h"
+#include "agent/jvm/gc_watch.h"
 #include "agent/jvm/watch.h"
 #include "agent/node/capabilities.h"
 #include "agent/node/cgroup2.h"
@@ -77,7 +78,6 @@ struct App::Parts {
     watch->registry().on_found = [this](const jvm::FoundJvm& jvm, const container::Target& target) {
       requests->add(Watch::Reason::kIsJvm, {jvm.key, jvm.namespace_pid, jvm.cgroup, jvm.process}, target);
     };
-    watch->registry().on_gone = [this](const ProcessKey& key) { requests->remove(Watch::Reason::kIsJvm, key); };
     requests::ProcessFinder::Options options{{}, config.scan_interval};
     for (const std::string& text : config.watch) {
       auto pattern = requests::parse_watch_pattern(text);
@@ -92,12 +92,29 @@ struct App::Parts {
     return {};
   }
 
+  void watch_stalls() {
+    if (probes->gc() == nullptr) return;
+    stalls = std::make_unique<jvm::GcWatch>(watch->pool(), *probes->gc(), watch->log());
+    jvm::Registry& registry = watch->registry();
+    registry.on_identified = [this](const ProcessKey& key, const node::Process& process,
+                                    const jvm::JvmIdentity& identity) {
+      if (jvm::is_zgc(identity.collector)) stalls->add(key, process);
+    };
+    registry.read_stalls = [this](const ProcessKey& key) { return stalls->read(key); };
+  }
+
+  void on_jvm_gone(const ProcessKey& key) const {
+    if (requests) requests->remove(requests::Watch::Reason::kIsJvm, key);
+    if (stalls) stalls->remove(key);
+  }
+
   boost::asio::io_context loop{1};
   boost::asio::signal_set signals;
   boost::asio::posix::stream_descriptor standard_input;
   std::unique_ptr<jvm::Watch> watch;
   std::unique_ptr<probes::Probes> probes;
-  std::unique_ptr<requests::Watch> requests;        // nullptr: not measured
+  std::unique_ptr<jvm::GcWatch> stalls;             // nullptr: not measured
+  std::unique_ptr<requests::Watch> requests;        // the same
   std::unique_ptr<requests::ProcessFinder> finder;  // the same
   std::unique_ptr<http::Scrape> scrape;
   std::unique_ptr<http::Server> server;
@@ -132,7 +149,9 @@ Result<std::unique_ptr<App>> App::make(const RunConfig& config) {
       parts->loop, options, [parts = parts.get()](const process_event& event) { parts->on_process(event); });
   const auto requests = parts->watch_requests(config, *std::move(buckets));
   if (!requests) spdlog::warn("requests are not measured: {}", printable(requests.error().message()));
+  parts->watch_stalls();
   jvm::Watch& watching = *parts->watch;
+  watching.registry().on_gone = [parts = parts.get()](const ProcessKey& key) { parts->on_jvm_gone(key); };
   parts->scrape = std::make_unique<http::Scrape>(
       collectors::make_collectors({watching.containers(), watching.registry(), watching.discovery(), *parts->probes,
                                    watching.pool(), parts->requests.get(), parts->finder.get()}),

@@ -13,10 +13,10 @@
 /* Inode of the agent's pid namespace; 0: it is the initial one, where tgid is the pid to report. */
 const volatile __u32 agent_pid_namespace = 0;
 
-/* The pid of task's process as the agent's namespace numbers it, 0 if it is not in there. */
+/* The pid of task's process as the agent's namespace numbers it, 0 if it is not in there. For programs of all types. */
 static __u32 agent_pid_of(struct task_struct* task) {
-  if (agent_pid_namespace == 0) return task->tgid;
-  struct pid* pid = task->group_leader->thread_pid;
+  if (agent_pid_namespace == 0) return BPF_CORE_READ(task, tgid);
+  struct pid* pid = BPF_CORE_READ(task, group_leader, thread_pid);
   unsigned int level = BPF_CORE_READ(pid, level);
   char* numbers = (char*)__builtin_preserve_access_index(&pid->numbers);
   for (unsigned int i = 0; i < MAX_PID_NAMESPACE_LEVEL && i <= level; ++i) {

@@ -21,7 +21,11 @@ constexpr Metric kSafepointSeconds{"manometer_jvm_safepoint_seconds_total",
                                    kCounter};
 constexpr Metric kSyncSeconds{"manometer_jvm_safepoint_sync_seconds_total",
                               "Time spent to bring the threads to a stop; part of the above.", kCounter};
-constexpr std::array kMetrics{kPause, kSafepoints, kSafepointSeconds, kSyncSeconds};
+constexpr Metric kStalls{"manometer_jvm_allocation_stalls_total",
+                         "Times a thread waited until ZGC had freed memory, since the agent knows the JVM.", kCounter};
+constexpr Metric kStallSeconds{"manometer_jvm_allocation_stall_seconds_total",
+                               "How long threads waited until ZGC had freed memory, each by itself.", kCounter};
+constexpr std::array kMetrics{kPause, kSafepoints, kSafepointSeconds, kSyncSeconds, kStalls, kStallSeconds};
 constexpr double kNanosecondsPerSecond = 1e9;
 
 void add_seconds(metrics::Batch& batch, const Metric& metric, const metrics::Labels& target,
@@ -49,6 +53,9 @@ Result<void> JvmGc::collect(metrics::Batch& batch) {
     }
     add_seconds(batch, kSafepointSeconds, target, jvm.sample->safepoint_ns);
     add_seconds(batch, kSyncSeconds, target, jvm.sample->safepoint_sync_ns);
+    if (!jvm.stalls) continue;
+    batch.add(kStalls, target, static_cast<double>(jvm.stalls->stalls));
+    add_seconds(batch, kStallSeconds, target, jvm.stalls->stall_ns);
   }
   return {};
 }

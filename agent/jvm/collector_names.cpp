@@ -79,6 +79,10 @@ std::optional<CollectorName> find_collector(std::string_view counter) {
   return *found;
 }
 
+bool is_zgc(std::string_view collector) {
+  return collector.ends_with("ZGC");
+}
+
 std::string_view known_cause(std::string_view cause) {
   const auto found = std::ranges::find(kCauses, cause);
   return found == kCauses.end() ? "other" : *found;

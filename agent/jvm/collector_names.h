@@ -25,6 +25,9 @@ inline constexpr std::string_view kCmsPhases = "CMS stop-the-world phases";
 /// The MXBean of G1's full collections.
 inline constexpr std::string_view kG1Full = "G1 Old Generation";
 
+/// collector: a family. With generations or without.
+bool is_zgc(std::string_view collector);
+
 /// nullopt: a name we do not know, or one that stands for nothing ("Shenandoah partial").
 std::optional<CollectorName> find_collector(std::string_view counter);
 

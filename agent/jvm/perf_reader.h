@@ -18,6 +18,7 @@ class PerfReader {
   /// Looks for the data first, until it has found them. Refusal{kStarting} until the JVM has made its entries.
   Reading read();
 
+  const node::Process& process() const { return process_; }
   /// kNone until the data are found.
   Tier tier() const { return region_ ? region_->tier() : Tier::kNone; }
   /// nullptr before the first sample.

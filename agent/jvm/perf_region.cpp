@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "agent/jvm/vm_structs.h"
+#include "agent/node/mapped_file.h"
 #include "agent/node/read_file.h"
 
 namespace manometer::jvm {
@@ -39,20 +40,6 @@ UniqueFd open_in_root(const node::Process& process, const std::string& path) {
   how.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
   return UniqueFd(static_cast<int>(::syscall(SYS_openat2, root.get(), path.c_str(), &how, sizeof(how))));
-}
-
-/// Opens for reading what an O_PATH descriptor stands for. Only a regular file: opening a device or a FIFO has effects.
-Result<UniqueFd> reopen_regular(const UniqueFd& path_fd, uint64_t inode) {
-  struct stat status {};
-  if (::fstat(path_fd.get(), &status) != 0) return Error::from_errno("stat performance data");
-  if (!S_ISREG(status.st_mode)) return Error("performance data: not a regular file");
-  // Not the device: overlayfs and btrfs show another one in maps than in stat.
-  if (status.st_ino != inode) return Error("performance data: not the file that this process maps");
-  if (status.st_size > static_cast<off_t>(kMaxPerfBytes)) return Error("performance data: larger than 1 MiB");
-  const std::string self = "/proc/self/fd/" + std::to_string(path_fd.get());
-  UniqueFd fd(::open(self.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-  if (!fd) return Error::from_errno("open performance data");
-  return fd;
 }
 
 /// What an error means for who asked: the process may have ended under our hands.
@@ -129,8 +116,7 @@ const Mapping* find_libjvm(const std::vector<Mapping>& maps) {
 PerfRegion::Opened PerfRegion::open(node::Process process, const std::vector<Mapping>& maps) {
   const auto mapping = std::ranges::find_if(maps, is_perf_data);
   if (mapping == maps.end()) return open_without_file(std::move(process), maps);
-  // The link leads to the very inode that is mapped, whatever became of its path. Needs CAP_CHECKPOINT_RESTORE.
-  const File by_mapping{fmt::format("map_files/{:x}-{:x}", mapping->start, mapping->end), false, mapping->inode};
+  const File by_mapping{node::mapped_file(*mapping), false, mapping->inode};
   PerfRegion region(std::move(process), by_mapping);
   auto fd = region.open_file(by_mapping);
   if (fd) return region;
@@ -184,7 +170,7 @@ Result<UniqueFd> PerfRegion::open_file(const File& file) const {
   const UniqueFd fd = file.below_root ? open_in_root(process_, file.path)
                                       : UniqueFd(::openat(process_.directory(), file.path.c_str(), O_PATH | O_CLOEXEC));
   if (!fd) return Error::from_errno("open performance data");
-  return reopen_regular(fd, file.inode);
+  return node::reopen_regular(fd, file.inode, kMaxPerfBytes, "performance data");
 }
 
 PerfRegion::Read PerfRegion::read(size_t bytes) const {

@@ -167,7 +167,7 @@ UsedUpdate PerfLayout::used_update(const PerfCatalog& catalog) const {
   const std::string_view collector = identity_.collector;
   if (collector == "G1" || collector == "Epsilon") return UsedUpdate::kContinuously;
   if (collector == "Shenandoah") return UsedUpdate::kPeriodically;
-  if (collector.ends_with("ZGC")) return UsedUpdate::kAtGc;
+  if (is_zgc(collector)) return UsedUpdate::kAtGc;
   // The sampler of the others left JDK 25 together with this counter (JDK-8241678).
   return catalog.contains("sun.os.hrt.ticks") ? UsedUpdate::kPeriodically : UsedUpdate::kAtGc;
 }

@@ -20,7 +20,7 @@ constexpr auto kWantOfMemory = std::to_array<std::string_view>({
 });
 
 bool collects_concurrently(std::string_view collector) {
-  return collector.ends_with("ZGC") || collector == "Shenandoah";
+  return is_zgc(collector) || collector == "Shenandoah";
 }
 
 bool is_emergency(const GcTotals::Key& key, std::string_view collector) {
@@ -62,6 +62,7 @@ PressureSample to_pressure_sample(const PressureSources& sources) {
   sample.concurrent = collects_concurrently(sources.collector);
   if (sources.perf.safepoint_ns || !sources.perf.collectors.empty()) sample.gc_stop_ns = sources.gc.total().ns;
   sample.emergency_ns = emergency_ns(sources.gc, sources.collector);
+  if (sources.stalls) sample.stall_ns = sources.stalls->stall_ns;
   sample.jit_ns = sources.perf.jit_ns;
   sample.live_bytes = sources.live.bytes();
   if (!sources.perf.generations.empty()) sample.live_max_bytes = sources.perf.generations.back().max_bytes;

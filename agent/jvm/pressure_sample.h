@@ -7,6 +7,7 @@
 #include "agent/jvm/live_set.h"
 #include "agent/jvm/perf_sample.h"
 #include "agent/jvm/pressure.h"
+#include "bpf/gc.h"
 
 namespace manometer::jvm {
 
@@ -17,6 +18,7 @@ struct PressureSources {
   const GcTotals& gc;
   const LiveSet& live;
   const std::optional<container::MemoryReading>& memory;
+  std::optional<gc_process> stalls = {};
 };
 
 /// What of it says how short of memory the JVM is. at and age are left to the caller.

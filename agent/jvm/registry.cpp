@@ -189,6 +189,7 @@ void Registry::take(const ProcessKey& key, Jvm& jvm, PerfSample sample) {
   if (!jvm.sample) {
     spdlog::info("JVM {}: {} {} with {}, read by {}", key.pid, jvm.identity->vm, jvm.identity->version,
                  jvm.identity->collector, to_string(jvm.tier));
+    on_identified(key, jvm.reader->process(), *jvm.identity);
   }
   jvm.refusal.reset();
   jvm.lost = false;
@@ -200,15 +201,17 @@ void Registry::take(const ProcessKey& key, Jvm& jvm, PerfSample sample) {
   jvm.sampled_at = now();
   jvm.live.add(sample, jvm.identity->collector, jvm.sampled_at);
   jvm.sample = std::move(sample);
-  assess_pressure(jvm);
+  assess_pressure(key, jvm);
 }
 
-void Registry::assess_pressure(Jvm& jvm) {
+void Registry::assess_pressure(const ProcessKey& key, Jvm& jvm) {
   // Reading it takes as long as reading the JVM, and a window needs no more to be right within a tenth.
   constexpr int kReadings = 12;
   const auto& memory =
       containers_.memory(jvm.container, jvm.sampled_at, TimePoint::duration(options_.pressure.window) / kReadings);
-  PressureSample sample = to_pressure_sample({*jvm.sample, jvm.identity->collector, jvm.gc, jvm.live, memory});
+  jvm.stalls = read_stalls(key);
+  PressureSample sample =
+      to_pressure_sample({*jvm.sample, jvm.identity->collector, jvm.gc, jvm.live, memory, jvm.stalls});
   sample.at = jvm.sampled_at;
   sample.age = jvm.sampled_at - jvm.started_at;
   jvm.history.add(sample);

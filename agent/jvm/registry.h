@@ -18,6 +18,7 @@
 #include "agent/jvm/look_timer.h"
 #include "agent/jvm/perf_reader.h"
 #include "agent/jvm/pressure_history.h"
+#include "bpf/gc.h"
 
 namespace manometer::jvm {
 
@@ -32,6 +33,7 @@ struct Jvm {
   TimePoint sampled_at;
   GcTotals gc;
   LiveSet live;
+  std::optional<gc_process> stalls;  // of the last sample
   PressureHistory history;
   Pressure pressure;  // as of the last sample
 
@@ -73,9 +75,15 @@ class Registry {
 
   /// Called with each JVM before it is first read, and when it is forgotten.
   std::function<void(const FoundJvm&, const container::Target&)> on_found = [](const auto&, const auto&) {};
+  /// Called when it was read for the first time.
+  std::function<void(const ProcessKey&, const node::Process&, const JvmIdentity&)> on_identified =
+      [](const auto&, const auto&, const auto&) {};
   std::function<void(const ProcessKey&)> on_gone = [](const auto&) {};
   /// Called with the pid of a JVM whose data went away, to look what became of it.
   std::function<void(pid_t)> on_lost;
+
+  /// What is known of waits for memory in a JVM.
+  std::function<std::optional<gc_process>(const ProcessKey&)> read_stalls = [](const auto&) { return std::nullopt; };
 
   const std::map<ProcessKey, Jvm>& jvms() const { return jvms_; }
   bool has(pid_t pid) const { return find(pid) != jvms_.end(); }
@@ -95,7 +103,7 @@ class Registry {
   void done(const ProcessKey& key, uint64_t reader_number, PerfReader reader, PerfReader::Reading reading);
   void lose(const ProcessKey& key, Jvm& jvm);
   void take(const ProcessKey& key, Jvm& jvm, PerfSample sample);
-  void assess_pressure(Jvm& jvm);
+  void assess_pressure(const ProcessKey& key, Jvm& jvm);
   void refuse(const ProcessKey& key, Jvm& jvm, Refusal refusal);
 
   boost::asio::steady_timer sample_timer_;

@@ -26,16 +26,21 @@ Probes::Probes(boost::asio::io_context& loop, const Options& options, ProcessPro
         request.pid_namespace = pid_namespace;
         return RequestProbe::open(request);
       });
+  gc_ = open<GcProbe>({.name = "gc",
+                       .needs = "BPF, PERFMON and CHECKPOINT_RESTORE",
+                       .without = "ZGC's allocation stalls are not measured"},
+                      options, [&] { return GcProbe::open(pid_namespace); });
 }
 
 std::map<std::string_view, uint64_t> Probes::lost() const {
-  return {{"process_ring_full", process_ ? process_->lost() : 0}};
+  return {{"process_ring_full", process_ ? process_->lost() : 0}, {"stalls_full", gc_ ? gc_->lost() : 0}};
 }
 
 std::vector<bpf::ProgramStats> Probes::program_stats() const {
   std::vector<bpf::ProgramStats> all;
   if (process_) all = bpf::program_stats(process_->object());
   if (request_) std::ranges::copy(bpf::program_stats(request_->object()), std::back_inserter(all));
+  if (gc_) std::ranges::copy(bpf::program_stats(gc_->object()), std::back_inserter(all));
   return all;
 }
 

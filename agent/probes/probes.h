@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "agent/bpf/program_stats.h"
+#include "agent/probes/gc_probe.h"
 #include "agent/probes/process_probe.h"
 #include "agent/probes/request_probe.h"
 
@@ -37,6 +38,8 @@ class Probes {
   const std::vector<Status>& status() const { return status_; }
   /// nullptr if it does not work.
   RequestProbe* request() const { return request_.get(); }
+  /// The same.
+  const GcProbe* gc() const { return gc_.get(); }
   /// Events lost, by what lost them.
   std::map<std::string_view, uint64_t> lost() const;
   std::vector<bpf::ProgramStats> program_stats() const;
@@ -47,6 +50,7 @@ class Probes {
 
   std::unique_ptr<ProcessProbe> process_;
   std::unique_ptr<RequestProbe> request_;
+  std::unique_ptr<GcProbe> gc_;
   std::vector<Status> status_;
 };
 

@@ -1,5 +1,5 @@
-// Writes inputs to start from into <directory>/<target>/: every fixture of tests/fixtures/perf_data as a region, and
-// one good text for each parser of the other target.
+// Writes inputs to start from into <directory>/<target>/: every fixture of tests/fixtures/perf_data as a region, fake
+// libraries, and one good text for each parser of the last target.
 
 #include <array>
 #include <filesystem>
@@ -51,6 +51,8 @@ int main(int argc, char** argv) {
     const auto library = FakeLibjvm(hash).set_perf_memory(FakeLibjvm::kBase, 32768);
     write(directory / "libjvm_fuzz" / (hash == FakeLibjvm::Hash::kGnu ? "gnu" : "sysv"), library.image());
   }
+  fs::create_directories(directory / "libjvm_file_fuzz");
+  fs::copy(MANOMETER_FAKE_ZGC, directory / "libjvm_file_fuzz" / "zgc", fs::copy_options::overwrite_existing);
   for (size_t i = 0; i < kTexts.size(); ++i)
     write(directory / "proc_files_fuzz" / std::to_string(i), static_cast<char>(i) + std::string(kTexts[i]));
 }

@@ -63,4 +63,15 @@ std::vector<Safepoint> parse_safepoints(std::string_view log) {
   return safepoints;
 }
 
+std::vector<double> parse_stall_seconds(std::string_view log) {
+  constexpr double kMillisecond = 1e-3;
+  std::vector<double> stalls;
+  while (!log.empty()) {
+    const std::string_view line = take_until(log, '\n');
+    const auto thread = after(line, "Allocation Stall (");
+    if (thread && line.ends_with("ms")) stalls.push_back(number_after(*thread, ") ") * kMillisecond);
+  }
+  return stalls;
+}
+
 }  // namespace manometer::test

@@ -17,4 +17,7 @@ struct Safepoint {
 /// -XX:+PrintGC -XX:+PrintGCApplicationStoppedTime.
 std::vector<Safepoint> parse_safepoints(std::string_view log);
 
+/// Of -Xlog:gc of ZGC: how long each thread waited for memory each time.
+std::vector<double> parse_stall_seconds(std::string_view log);
+
 }  // namespace manometer::test

@@ -137,8 +137,16 @@ int Jvm::end() {
 }
 
 std::vector<Safepoint> Jvm::safepoints() const {
+  return parse_safepoints(gc_log());
+}
+
+std::vector<double> Jvm::stall_seconds() const {
+  return parse_stall_seconds(gc_log());
+}
+
+std::string Jvm::gc_log() const {
   std::ifstream in(work_.path() / "gc.log");
-  return parse_safepoints(std::string(std::istreambuf_iterator<char>(in), {}));
+  return {std::istreambuf_iterator<char>(in), {}};
 }
 
 }  // namespace manometer::test

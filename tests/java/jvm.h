@@ -54,8 +54,12 @@ class Jvm {
   int end();
   /// All its stops. Only after its end: JDK 8 does not write them earlier.
   std::vector<Safepoint> safepoints() const;
+  /// The same for the waits for memory of its threads.
+  std::vector<double> stall_seconds() const;
 
  private:
+  std::string gc_log() const;
+
   JvmSetup setup_;
   TempDir work_;
   Child child_;

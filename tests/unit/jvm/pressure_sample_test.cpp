@@ -48,6 +48,12 @@ TEST(PressureSample, HasWhatTheJvmCounts) {
   EXPECT_FALSE(out.gc_cpu_ns || out.process_cpu_ns || out.stall_ns || out.reclaim_ns);
 }
 
+TEST(PressureSample, HasTheWaitsForMemory) {
+  const PressureSample out = to_pressure_sample(
+      {PerfSample(), "ZGC", GcTotals(), LiveSet(), std::nullopt, gc_process{.stalls = 2, .stall_ns = 30}});
+  EXPECT_EQ(out.stall_ns, 30U);
+}
+
 TEST(PressureSample, HasNoStopsIfTheJvmDoesNotTell) {
   const PressureSample out = to_pressure_sample({PerfSample(), "ZGC", GcTotals(), LiveSet(), std::nullopt});
   EXPECT_FALSE(out.gc_stop_ns || out.live_max_bytes || out.jit_ns);

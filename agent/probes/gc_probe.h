@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+#include "agent/base/result.h"
+#include "agent/probes/libjvm_sites.h"
+#include "bpf/gc.h"
+
+struct bpf_link;
+struct bpf_object;
+
+namespace manometer::probes {
+
+/// Measures how long threads of JVMs wait for memory (bpf/gc.bpf.c).
+class GcProbe {
+ public:
+  struct Unlink {
+    void operator()(bpf_link* link) const;
+  };
+  /// The programs on one libjvm, for as long as it lives.
+  using Attachment = std::vector<std::unique_ptr<bpf_link, Unlink>>;
+
+  /// pid_namespace: as for ProcessProbe.
+  static Result<std::unique_ptr<GcProbe>> open(uint32_t pid_namespace);
+  ~GcProbe();
+  GcProbe(const GcProbe&) = delete;
+  GcProbe& operator=(const GcProbe&) = delete;
+
+  /// Counts what happens in this JVM from now on, from 0. An Error: there are GC_PROCESSES already.
+  Result<void> watch(pid_t pid) const;
+  void forget(pid_t pid) const;
+  /// nullopt: it is not watched.
+  std::optional<gc_process> read(pid_t pid) const;
+
+  /// file: a libjvm, with the sites found in it. Safe on any thread; can hang, as its destruction can: the kernel reads
+  /// the file, and waits for the address spaces of all who map it.
+  Result<Attachment> attach(int file, const LibjvmSites& sites) const;
+
+  /// Waits that found no place.
+  uint64_t lost() const;
+  const bpf_object* object() const;
+
+ private:
+  struct Bpf;
+
+  explicit GcProbe(std::unique_ptr<Bpf> bpf);
+
+  Result<Attachment> attach_at(const std::string& path, const LibjvmSites& sites) const;
+
+  std::unique_ptr<Bpf> bpf_;
+};
+
+}  // namespace manometer::probes

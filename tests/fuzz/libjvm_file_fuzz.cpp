@@ -1,0 +1,19 @@
+// The search of a library's file for functions, in a file that is wholly the container's to write.
+
+#include <cstdint>
+#include <cstdlib>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "agent/base/unique_fd.h"
+#include "agent/probes/libjvm_sites.h"
+
+// NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const manometer::UniqueFd file(::memfd_create("libjvm.so", MFD_CLOEXEC));
+  if (::write(file.get(), data, size) != static_cast<ssize_t>(size)) std::abort();
+  const auto sites = manometer::probes::find_libjvm_sites(file.get());
+  if (!sites && sites.error().message().empty()) std::abort();
+  if (sites && (sites->stall_begin.size() > 4 || sites->stall_end.size() > 4)) std::abort();
+  return 0;
+}

@@ -1,0 +1,107 @@
+#include "agent/probes/libjvm_sites.h"
+
+#include <array>
+#include <cstring>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <unistd.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "agent/base/unique_fd.h"
+#include "tests/support/child.h"
+#include "tests/support/temp_dir.h"
+
+namespace manometer::test {
+namespace {
+
+using probes::find_libjvm_sites;
+using probes::LibjvmSites;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr size_t kCode = 8;  // bytes of a function to know it by
+
+UniqueFd open_file(const std::string& path) {
+  return UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+}
+
+std::string read_whole(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// The beginning of a function as the loader put it into memory.
+std::string code_of(const char* name) {
+  const std::unique_ptr<void, int (*)(void*)> library(::dlopen(MANOMETER_FAKE_ZGC, RTLD_NOW), ::dlclose);
+  std::string code(kCode, '\0');
+  std::memcpy(code.data(), ::dlsym(library.get(), name), kCode);
+  return code;
+}
+
+Result<LibjvmSites> find_in(const std::string& bytes) {
+  const TempDir directory;
+  directory.write("libjvm.so", bytes);
+  return find_libjvm_sites(open_file(directory.path() / "libjvm.so").get());
+}
+
+TEST(LibjvmSites, AreWhereTheFunctionsBegin) {
+  const auto sites = find_libjvm_sites(open_file(MANOMETER_FAKE_ZGC).get());
+  ASSERT_TRUE(sites.ok()) << sites.error().message();
+  ASSERT_EQ(sites->stall_begin.size(), 1U) << "without the part that was split off";
+  ASSERT_EQ(sites->stall_end.size(), 1U);
+  const std::string file = read_whole(MANOMETER_FAKE_ZGC);
+  EXPECT_EQ(file.substr(sites->stall_begin[0], kCode),
+            code_of("_ZN14ZPageAllocator16alloc_page_stallEP15ZPageAllocation"));
+  EXPECT_EQ(file.substr(sites->stall_end[0], kCode),
+            code_of("_ZNK18ZStatCriticalPhase12register_endEP17ConcurrentGCTimerRK5TicksS4_"));
+  EXPECT_TRUE(sites->tells_stalls());
+}
+
+TEST(LibjvmSites, AreNoneWithoutNames) {
+  const TempDir directory;
+  const std::string copy = directory.path() / "libjvm.so";
+  std::filesystem::copy(MANOMETER_FAKE_ZGC, copy);
+  ASSERT_EQ(run({"strip", "--strip-all", copy}).code, 0);
+  const auto sites = find_libjvm_sites(open_file(copy).get());
+  ASSERT_TRUE(sites.ok()) << sites.error().message();
+  EXPECT_THAT(sites->stall_begin, IsEmpty());
+  EXPECT_THAT(sites->stall_end, IsEmpty());
+  EXPECT_FALSE(sites->tells_stalls());
+}
+
+TEST(LibjvmSites, AreRefusedWhereTheFileIsNoLibrary) {
+  for (const std::string& bytes : {std::string(), std::string("#!/bin/sh\n"), std::string(4096, '\0')}) {
+    const auto sites = find_in(bytes);
+    ASSERT_FALSE(sites.ok());
+    EXPECT_THAT(sites.error().message(), HasSubstr("libjvm.so: "));
+  }
+}
+
+/// The functions of a file that was changed: perhaps others, never beyond its end.
+void expect_within(const std::string& bytes) {
+  const auto sites = find_in(bytes);
+  if (!sites) return;
+  EXPECT_LE(sites->stall_begin.size(), 4U);
+  EXPECT_LE(sites->stall_end.size(), 4U);
+}
+
+TEST(LibjvmSites, OfACutFileAreNotReadBeyondIt) {
+  const std::string file = read_whole(MANOMETER_FAKE_ZGC);
+  for (size_t size = 0; size < file.size(); size += 61) expect_within(file.substr(0, size));
+}
+
+TEST(LibjvmSites, OfAnOverwrittenFileAreFoundOrRefused) {
+  const std::string file = read_whole(MANOMETER_FAKE_ZGC);
+  for (size_t at = 0; at + 8 < file.size(); at += 24) {
+    for (const char byte : {'\x00', '\x7f', '\xff'}) expect_within(std::string(file).replace(at, 8, 8, byte));
+  }
+}
+
+}  // namespace
+}  // namespace manometer::test
