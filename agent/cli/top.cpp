@@ -9,6 +9,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include "agent/cli/pressure_table.h"
 #include "agent/cli/requests_table.h"
 #include "agent/cli/top_table.h"
 #include "agent/http/client.h"
@@ -33,8 +34,12 @@ std::string title(const TopConfig& config, size_t jvms) {
 
 std::string tables(const TopConfig& config, const std::optional<TopScrape>& before, const TopScrape& now) {
   const auto jvms = make_rows(before, now);
-  const std::string requests = draw_requests(make_requests_rows(before, now));
-  return title(config, jvms.size()) + draw(jvms) + (requests.empty() ? "" : "\n") + requests;
+  std::string out = title(config, jvms.size()) + draw(jvms);
+  for (const std::string& more :
+       {draw_pressure(make_pressure_rows(now)), draw_requests(make_requests_rows(before, now))}) {
+    if (!more.empty()) out += "\n" + more;
+  }
+  return out;
 }
 
 /// A terminal's screen is drawn over, anything else gets one table after the other.
