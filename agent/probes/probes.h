@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "agent/bpf/program_stats.h"
+#include "agent/probes/memory_probe.h"
 #include "agent/probes/process_probe.h"
 #include "agent/probes/request_probe.h"
 
@@ -36,6 +37,7 @@ class Probes {
 
   const std::vector<Status>& status() const { return status_; }
   /// nullptr if it does not work.
+  MemoryProbe* memory() const { return memory_.get(); }
   RequestProbe* request() const { return request_.get(); }
   /// Events lost, by what lost them.
   std::map<std::string_view, uint64_t> lost() const;
@@ -45,6 +47,7 @@ class Probes {
   template <typename Probe, typename Open>
   std::unique_ptr<Probe> open(Status status, const Options& options, Open open_probe);
 
+  std::unique_ptr<MemoryProbe> memory_;
   std::unique_ptr<ProcessProbe> process_;
   std::unique_ptr<RequestProbe> request_;
   std::vector<Status> status_;
