@@ -66,32 +66,32 @@ static int end(enum stall stall) {
 }
 
 SEC("tp_btf/mm_vmscan_direct_reclaim_begin")
-int direct_reclaim_begin(void* context) {
+int direct_begin(void* context) {
   return begin(DIRECT_RECLAIM);
 }
 
 SEC("tp_btf/mm_vmscan_direct_reclaim_end")
-int direct_reclaim_end(void* context) {
+int direct_end(void* context) {
   return end(DIRECT_RECLAIM);
 }
 
 SEC("tp_btf/mm_vmscan_memcg_reclaim_begin")
-int memcg_reclaim_begin(void* context) {
+int memcg_begin(void* context) {
   return begin(MEMCG_RECLAIM);
 }
 
 SEC("tp_btf/mm_vmscan_memcg_reclaim_end")
-int memcg_reclaim_end(void* context) {
+int memcg_end(void* context) {
   return end(MEMCG_RECLAIM);
 }
 
 SEC("tp_btf/mm_compaction_begin")
-int compaction_begin(void* context) {
+int compact_begin(void* context) {
   return begin(COMPACTION);
 }
 
 SEC("tp_btf/mm_compaction_end")
-int compaction_end(void* context) {
+int compact_end(void* context) {
   return end(COMPACTION);
 }
 

@@ -15,6 +15,7 @@
 #include "agent/base/unique_fd.h"
 #include "agent/bpf/skeleton.h"
 #include "agent/probes/request_probe.h"
+#include "memory.skel.h"
 #include "process.skel.h"
 #include "request.skel.h"
 
@@ -76,6 +77,12 @@ TEST(Verifier, IsFarFromItsLimitWithTheProcessProgram) {
   ASSERT_TRUE(opened.ok()) << opened.error().message();
   (*opened)->rodata->agent_pid_namespace = 1;
   expect_far_from_limit("process", *opened->operator->());
+}
+
+TEST(Verifier, IsFarFromItsLimitWithTheMemoryPrograms) {
+  auto opened = bpf::Skeleton<memory_bpf>::open();
+  ASSERT_TRUE(opened.ok()) << opened.error().message();
+  expect_far_from_limit("memory", *opened->operator->());
 }
 
 TEST(Verifier, IsFarFromItsLimitWithTheRequestPrograms) {
