@@ -16,6 +16,7 @@
 
 #include <gtest/gtest.h>
 
+#include "agent/container/memory_watch.h"
 #include "agent/node/cgroup_fs.h"
 #include "agent/node/read_file.h"
 #include "agent/probes/memory_probe.h"
@@ -199,6 +200,34 @@ TEST_F(MemoryProbe, CountsEachOomKillOnce) {
     EXPECT_EQ(counts(*cgroup_).oom_kills, kills);
     EXPECT_EQ(kernels_kills(*cgroup_), kills);
   }
+}
+
+TEST_F(MemoryProbe, KillsOutliveTheContainer) {
+  container::MemoryWatch watch(*probe_, 1);
+  const container::Target killed{std::nullopt, std::nullopt, "killed", std::nullopt};
+  const container::Target ended{std::nullopt, std::nullopt, "ended", std::nullopt};
+  const std::map<container::Target, uint64_t> none{{killed, 0}, {ended, 0}};
+  const std::map<container::Target, uint64_t> one{{killed, 1}};
+  ASSERT_TRUE(watch.add(id(*cgroup_), killed, "/killed").ok());
+  ASSERT_TRUE(watch.add(id(*sibling_), ended, "/ended").ok());
+  EXPECT_EQ(watch.oom_kills(), none);
+  watch.release(id(*cgroup_));
+  EXPECT_FALSE(watch.is_taken(killed, "/other"));
+  run_in(*cgroup_, use_too_much);
+  watch.release(id(*sibling_));
+  EXPECT_EQ(watch.oom_kills(), one) << "the kill came after the release";
+  EXPECT_FALSE(watch.read(id(*cgroup_)));
+  EXPECT_TRUE(watch.is_taken(killed, "/other"));
+  EXPECT_FALSE(watch.is_taken(killed, "/killed"));
+
+  ASSERT_TRUE(watch.add(id(*cgroup_), killed, "/killed").ok());
+  EXPECT_EQ(watch.oom_kills(), one);
+  run_in(*cgroup_, use_too_much);
+  EXPECT_EQ(watch.oom_kills().at(killed), 2U);
+  watch.release(id(*cgroup_));
+  ASSERT_TRUE(watch.add(id(*cgroup_), killed, "/killed").ok());
+  EXPECT_EQ(watch.oom_kills().at(killed), 2U) << "as long as it lingers, its counts go on";
+  ASSERT_TRUE(watch.add(id(*sibling_), ended, "/ended").ok());
 }
 
 TEST_F(MemoryProbe, AnEndAtTheLimitIsNoOomKill) {
