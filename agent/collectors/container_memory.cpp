@@ -33,7 +33,9 @@ constexpr Metric kReclaim{"manometer_container_reclaim_stall_seconds_total",
                           "tasks, since the agent knows it.",
                           kCounter};
 constexpr Metric kCompaction{"manometer_container_compaction_stall_seconds_total",
-                             "The same, for compacting memory; within a reclaim it counts in both.", kCounter};
+                             "Time the container's tasks spent compacting memory before they could go on, summed over "
+                             "tasks, since the agent knows it.",
+                             kCounter};
 constexpr Metric kOomKills{"manometer_container_oom_kills_total",
                            "Processes of the container that the OOM killer ended, since the agent knows it; goes on "
                            "when the container is gone or starts again.",
