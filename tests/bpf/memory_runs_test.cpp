@@ -33,8 +33,8 @@ uint64_t own_cgroup() {
 /// From now on libbpf takes our kind of programs for one that the kernel gives test runs to.
 void load_as_raw_tracepoints() {
   // Once: libbpf 1.1 crashes when a handler is registered after the last was unregistered.
-  static const int handler = ::libbpf_register_prog_handler("tp_btf+", BPF_PROG_TYPE_RAW_TRACEPOINT, {}, nullptr);
-  ASSERT_GT(handler, 0);
+  static const int kHandler = ::libbpf_register_prog_handler("tp_btf+", BPF_PROG_TYPE_RAW_TRACEPOINT, {}, nullptr);
+  ASSERT_GT(kHandler, 0);
 }
 
 class MemoryRuns : public testing::Test {
@@ -55,7 +55,8 @@ class MemoryRuns : public testing::Test {
   memory_bpf& object() { return *(*skeleton_).operator->(); }
   auto& programs() { return object().progs; }
   static void run(const bpf_program* program) {
-    LIBBPF_OPTS(bpf_test_run_opts, options);
+    bpf_test_run_opts options{};
+    options.sz = sizeof(options);
     ASSERT_EQ(::bpf_prog_test_run_opts(::bpf_program__fd(program), &options), 0);
   }
   memory_counts counts() {

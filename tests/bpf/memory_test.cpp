@@ -1,5 +1,6 @@
 // Stalls for memory and OOM kills, as the agent counts them, against what the kernel says of them itself.
 
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <fcntl.h>
@@ -89,8 +90,8 @@ void read_file(const std::function<bool()>& is_enough) {
 
 /// More than there is, from several threads at once.
 void use_too_much() {
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i) threads.emplace_back([] { touch(map_pages(kLimit), kLimit); });
+  std::array<std::thread, 4> threads;
+  for (std::thread& thread : threads) thread = std::thread([] { touch(map_pages(kLimit), kLimit); });
   for (std::thread& thread : threads) thread.join();
 }
 
