@@ -42,6 +42,7 @@ std::map<Target, uint64_t> MemoryWatch::oom_kills() const {
 }
 
 bool MemoryWatch::is_taken(const Target& target, const std::string& path) const {
+  if (target.pod) return false;  // a pod's container that starts again has another path
   const auto past = history_.all().find(target);
   if (past != history_.all().end() && past->second.path != path) return true;
   return std::ranges::any_of(cgroups_, [&](const auto& entry) {

@@ -28,7 +28,7 @@ class MemoryWatch {
   std::optional<memory_counts> read(uint64_t cgroup) const { return probe_.read(cgroup); }
   /// OOM kills by who was killed: of every container that is there, and of those that are gone if there were any.
   std::map<Target, uint64_t> oom_kills() const;
-  /// True if kills of a container with another path have that name.
+  /// True if kills of a container with another path, outside of pods, have that name.
   bool is_taken(const Target& target, const std::string& path) const;
 
  private:

@@ -231,6 +231,17 @@ TEST_F(MemoryProbe, KillsOutliveTheContainer) {
   ASSERT_TRUE(watch.add(id(*sibling_), ended, "/ended").ok());
 }
 
+TEST_F(MemoryProbe, APodsContainerMayStartAgainUnderAnotherPath) {
+  container::MemoryWatch watch(*probe_);
+  const container::Target app{"shop", "web-0", "app", std::nullopt};
+  ASSERT_TRUE(watch.add(id(*cgroup_), app, "/1").ok());
+  run_in(*cgroup_, use_too_much);
+  watch.release(id(*cgroup_));
+  EXPECT_FALSE(watch.is_taken(app, "/2"));
+  ASSERT_TRUE(watch.add(id(*sibling_), app, "/2").ok());
+  EXPECT_EQ(watch.oom_kills().at(app), 1U);
+}
+
 TEST_F(MemoryProbe, AnEndAtTheLimitIsNoOomKill) {
   for (int i = 0; i < 20; ++i) {
     run_in(*cgroup_, [] {
