@@ -147,6 +147,7 @@ Result<std::unique_ptr<App>> App::make(const RunConfig& config) {
       {buckets->bounds_ns(), config.routes, static_cast<uint32_t>(config.max_series)}};
   parts->probes = std::make_unique<probes::Probes>(
       parts->loop, options, [parts = parts.get()](const process_event& event) { parts->on_process(event); });
+  if (auto* const memory = parts->probes->memory()) parts->watch->containers().count_with(*memory);
   const auto requests = parts->watch_requests(config, *std::move(buckets));
   if (!requests) spdlog::warn("requests are not measured: {}", printable(requests.error().message()));
   parts->watch_stalls();

@@ -17,6 +17,7 @@ typedef struct {
 
 struct signal_struct {
   atomic_t live; /* threads that have not begun to exit */
+  int group_exit_code;
 };
 
 struct ns_common {
@@ -37,12 +38,39 @@ struct pid {
   struct upid numbers[1]; /* level + 1 of them, the initial namespace's first */
 };
 
+struct kernfs_node {
+  __u64 id;
+};
+
+struct cgroup {
+  struct kernfs_node* kn;
+};
+
+struct cgroup_subsys_state {
+  struct cgroup* cgroup;
+};
+
+enum cgroup_subsys_id {
+  memory_cgrp_id, /* another number in every kernel */
+};
+
+struct css_set {
+  struct cgroup_subsys_state* subsys[1]; /* one for each controller */
+};
+
 struct task_struct {
+  unsigned int flags;
+  int pid;
   int tgid;
   struct task_struct* group_leader;
   struct signal_struct* signal;
   struct pid* thread_pid;
+  struct css_set* cgroups;
   __u64 start_boottime;
+};
+
+struct trace_event_raw_mark_victim {
+  unsigned long total_vm; /* since 6.9 and in what took it from there */
 };
 
 struct linux_binprm;

@@ -5,7 +5,8 @@
 
 namespace manometer::collectors {
 
-/// What the kernel accounts to the containers that have a JVM, read at scrape.
+/// What the kernel accounts to, and counts for, the containers that have a JVM, read at scrape; of those that had one
+/// the OOM kills.
 class ContainerMemory : public Collector {
  public:
   explicit ContainerMemory(const container::Index& containers) : containers_(containers) {}

@@ -33,9 +33,8 @@ constexpr Metric kBlocked{"manometer_blocked_reads", "Reads that hang now, on a 
                           kGauge};
 constexpr Metric kProbe{"manometer_probe_attached", "1 if the probe works, 0 if the agent does without.", kGauge,
                         "probe"};
-constexpr Metric kLost{"manometer_events_lost_total",
-                       "Events from the kernel that were lost and left to the next scan, by what lost them.", kCounter,
-                       "reason"};
+constexpr Metric kLost{"manometer_events_lost_total", "Events in the kernel that were lost, by what lost them.",
+                       kCounter, "reason"};
 constexpr Metric kRunSeconds{"manometer_bpf_run_seconds_total",
                              "Time in a BPF program; while kernel.bpf_stats_enabled is 1.", kCounter, "program"};
 constexpr Metric kRuns{"manometer_bpf_runs_total", "Runs of a BPF program; while kernel.bpf_stats_enabled is 1.",

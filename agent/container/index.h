@@ -7,6 +7,7 @@
 
 #include "agent/base/log.h"
 #include "agent/base/types.h"
+#include "agent/container/memory_watch.h"
 #include "agent/container/target.h"
 #include "agent/node/cgroup_fs.h"
 #include "agent/node/proc_fs.h"
@@ -17,12 +18,14 @@ namespace manometer::container {
 struct MemoryReading {
   TimePoint at;
   node::MemoryUsage usage;
+  std::optional<memory_counts> counts = {};  // nullopt: the kernel does not count for it
 };
 
 /// A cgroup with at least one JVM in it.
 struct Container {
   Target target;
   std::optional<node::MemoryCgroup> memory;  // nullopt: the node shows us no memory controller for it
+  std::optional<uint64_t> counted;           // the cgroup for which the kernel counts; nullopt: it does not
   size_t processes = 0;
   std::optional<MemoryReading> reading;  // the last, if it succeeded
 };
@@ -33,6 +36,9 @@ class Index {
   /// mount: nullopt where there is no memory controller. log must outlive the index.
   Index(std::optional<node::CgroupMount> mount, LogOnce& log) : mount_(std::move(mount)), log_(log) {}
 
+  /// Has the kernel count for containers that are acquired from now on. probe must outlive the index's use.
+  void count_with(probes::MemoryProbe& probe) { counts_.emplace(probe); }
+
   /// Counts a process into its container and returns that container's key for release(). lines: /proc/<pid>/cgroup.
   std::string acquire(const std::vector<node::CgroupLine>& lines);
   /// Forgets the container with its last process.
@@ -41,15 +47,23 @@ class Index {
   /// What the container with that key uses, read anew if the last reading is older than that. nullopt: not known.
   const std::optional<MemoryReading>& memory(const std::string& key, TimePoint now, TimePoint::duration max_age);
 
+  /// What the kernel has counted for it. nullopt: it does not.
+  std::optional<memory_counts> counts(const Container& container) const;
+  /// OOM kills of the containers for which the kernel counts, and of those that are gone; a container keeps them when
+  /// it starts again.
+  std::map<Target, uint64_t> oom_kills() const;
+
   const std::map<std::string, Container>& all() const { return containers_; }
 
  private:
   Target make_target(const std::string& path) const;
   Container open(const std::string& path, const std::string& unified_path);
+  void start_counting(const std::string& path, Container& container);
 
   std::optional<node::CgroupMount> mount_;
   LogOnce& log_;
   std::map<std::string, Container> containers_;
+  std::optional<MemoryWatch> counts_;
 };
 
 }  // namespace manometer::container

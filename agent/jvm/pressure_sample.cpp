@@ -52,6 +52,7 @@ void add_memory(const container::MemoryReading& reading, PressureSample& sample)
   sample.memory_at = reading.at;
   sample.limit_bytes = reading.usage.limit_bytes;
   sample.unreclaimable_bytes = unreclaimable_bytes(reading.usage);
+  if (reading.counts) sample.reclaim_ns = reading.counts->reclaim_ns;
   if (reading.usage.pressure) sample.memory_wait_ns = reading.usage.pressure->some_us * kNanosecondsPerMicrosecond;
 }
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "agent/base/text.h"
@@ -71,6 +74,16 @@ Result<std::optional<MemoryCgroup>> MemoryCgroup::open(const CgroupMount& mount,
   return std::optional(MemoryCgroup(mount.version, depth_of(path), std::move(memory), std::move(pressure)));
 }
 
+std::optional<uint64_t> MemoryCgroup::id() const {
+  struct statfs file_system {};
+  struct stat directory {};
+  if (::fstatfs(memory_.get(), &file_system) != 0 || ::fstat(memory_.get(), &directory) != 0) return std::nullopt;
+  // Files that stand for a tree have inodes that mean other things.
+  if (file_system.f_type != CGROUP_SUPER_MAGIC && file_system.f_type != CGROUP2_SUPER_MAGIC) return std::nullopt;
+  if (::faccessat(memory_.get(), "memory.stat", F_OK, 0) != 0) return std::nullopt;
+  return directory.st_ino;
+}
+
 Result<std::optional<uint64_t>> MemoryCgroup::number(const char* file) const {
   return read_and_parse(memory_.get(), file, parse_bytes);
 }
@@ -107,6 +120,7 @@ Result<void> MemoryCgroup::read_v1(MemoryUsage& usage) const {
     usage.working_set_bytes = without(*current, (*stat)->get("total_inactive_file"));
     usage.anon_bytes = (*stat)->get("total_rss");
     usage.shmem_bytes = (*stat)->get("total_shmem");
+    usage.major_faults = (*stat)->get("total_pgmajfault");
   }
   if (*oom) usage.oom_kill_events = (*oom)->get("oom_kill");
   return {};
@@ -128,6 +142,7 @@ Result<void> MemoryCgroup::read_v2(MemoryUsage& usage) const {
     usage.anon_bytes = (*stat)->get("anon");
     usage.shmem_bytes = (*stat)->get("shmem");
     usage.kernel_bytes = kernel_bytes(**stat);
+    usage.major_faults = (*stat)->get("pgmajfault");
   }
   if (*events) {
     usage.low_events = (*events)->get("low");

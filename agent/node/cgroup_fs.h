@@ -25,6 +25,7 @@ struct MemoryUsage {
   std::optional<uint64_t> max_events;  // charges that hit the limit
   std::optional<uint64_t> oom_events;
   std::optional<uint64_t> oom_kill_events;
+  std::optional<uint64_t> major_faults;  // pages that had to be read from a disk
   std::optional<Psi> pressure;
 };
 
@@ -36,6 +37,8 @@ class MemoryCgroup {
   static Result<std::optional<MemoryCgroup>> open(const CgroupMount& mount, const std::string& path,
                                                   const std::string& unified_path);
 
+  /// By which the kernel knows it; never another cgroup's. nullopt: memory is not accounted to this one.
+  std::optional<uint64_t> id() const;
   /// nullopt: the cgroup was removed.
   Result<std::optional<MemoryUsage>> read() const;
 

@@ -17,6 +17,10 @@ std::unique_ptr<Probe> Probes::open(Status status, const Options& options, Open 
 
 Probes::Probes(boost::asio::io_context& loop, const Options& options, ProcessProbe::OnEvent on_process) {
   const uint32_t pid_namespace = pid_namespace_of(options.proc_root);
+  // Before the other: an OOM kill is counted before its process's end is told.
+  memory_ = open<MemoryProbe>(
+      {.name = "memory", .needs = "BPF and PERFMON", .without = "reclaim and OOM kills are not measured"}, options,
+      [] { return MemoryProbe::open(); });
   process_ =
       open<ProcessProbe>({.name = "process", .needs = "BPF and PERFMON", .without = "new JVMs are found by the scan"},
                          options, [&] { return ProcessProbe::open(loop, pid_namespace, std::move(on_process)); });
@@ -33,14 +37,20 @@ Probes::Probes(boost::asio::io_context& loop, const Options& options, ProcessPro
 }
 
 std::map<std::string_view, uint64_t> Probes::lost() const {
-  return {{"process_ring_full", process_ ? process_->lost() : 0}, {"stalls_full", gc_ ? gc_->lost() : 0}};
+  return {{"memory_map_full", memory_ ? memory_->lost() : 0},
+          {"process_ring_full", process_ ? process_->lost() : 0},
+          {"stalls_full", gc_ ? gc_->lost() : 0}};
 }
 
 std::vector<bpf::ProgramStats> Probes::program_stats() const {
   std::vector<bpf::ProgramStats> all;
-  if (process_) all = bpf::program_stats(process_->object());
-  if (request_) std::ranges::copy(bpf::program_stats(request_->object()), std::back_inserter(all));
-  if (gc_) std::ranges::copy(bpf::program_stats(gc_->object()), std::back_inserter(all));
+  const auto add = [&](const auto& probe) {
+    if (probe) std::ranges::copy(bpf::program_stats(probe->object()), std::back_inserter(all));
+  };
+  add(memory_);
+  add(process_);
+  add(request_);
+  add(gc_);
   return all;
 }
 

@@ -10,6 +10,7 @@
 
 #include "agent/bpf/program_stats.h"
 #include "agent/probes/gc_probe.h"
+#include "agent/probes/memory_probe.h"
 #include "agent/probes/process_probe.h"
 #include "agent/probes/request_probe.h"
 
@@ -37,6 +38,7 @@ class Probes {
 
   const std::vector<Status>& status() const { return status_; }
   /// nullptr if it does not work.
+  MemoryProbe* memory() const { return memory_.get(); }
   RequestProbe* request() const { return request_.get(); }
   /// The same.
   const GcProbe* gc() const { return gc_.get(); }
@@ -48,6 +50,7 @@ class Probes {
   template <typename Probe, typename Open>
   std::unique_ptr<Probe> open(Status status, const Options& options, Open open_probe);
 
+  std::unique_ptr<MemoryProbe> memory_;
   std::unique_ptr<ProcessProbe> process_;
   std::unique_ptr<RequestProbe> request_;
   std::unique_ptr<GcProbe> gc_;

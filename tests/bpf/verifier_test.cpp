@@ -16,6 +16,7 @@
 #include "agent/bpf/skeleton.h"
 #include "agent/probes/request_probe.h"
 #include "gc.skel.h"
+#include "memory.skel.h"
 #include "process.skel.h"
 #include "request.skel.h"
 
@@ -84,6 +85,12 @@ TEST(Verifier, IsFarFromItsLimitWithTheGcPrograms) {
   ASSERT_TRUE(opened.ok()) << opened.error().message();
   (*opened)->rodata->agent_pid_namespace = 1;
   expect_far_from_limit("gc", *opened->operator->());
+}
+
+TEST(Verifier, IsFarFromItsLimitWithTheMemoryPrograms) {
+  auto opened = bpf::Skeleton<memory_bpf>::open();
+  ASSERT_TRUE(opened.ok()) << opened.error().message();
+  expect_far_from_limit("memory", *opened->operator->());
 }
 
 TEST(Verifier, IsFarFromItsLimitWithTheRequestPrograms) {

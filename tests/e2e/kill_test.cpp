@@ -24,9 +24,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::microseconds;
 
-const std::set<std::string> kPrograms{"gc_stall_begin", "gc_stall_end",  "process_exec", "process_exit",
-                                      "request_in",     "request_early", "request_out",  "request_read",
-                                      "request_state",  "request_scan"};
+const std::set<std::string> kPrograms{"gc_stall_begin", "gc_stall_end",  "direct_begin", "direct_end",    "memcg_begin",
+                                      "memcg_end",      "compact_begin", "compact_end",  "mark_victim",   "victim_exit",
+                                      "process_exec",   "process_exit",  "request_in",   "request_early", "request_out",
+                                      "request_read",   "request_state", "request_scan"};
 const std::string kAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 
 /// A server in a cgroup of its own, under load from before the first agent until after the last one.

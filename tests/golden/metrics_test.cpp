@@ -87,7 +87,8 @@ TEST(GoldenMetrics, OfANodeWithCgroupV1) {
     node.write(cgroup + "memory.usage_in_bytes", "700000000\n");
     node.write(cgroup + "memory.kmem.usage_in_bytes", "10000000\n");
     node.write(cgroup + "memory.failcnt", "3\n");
-    node.write(cgroup + "memory.stat", "total_rss 500000000\ntotal_shmem 1000\ntotal_inactive_file 90000000\n");
+    node.write(cgroup + "memory.stat",
+               "total_rss 500000000\ntotal_shmem 1000\ntotal_inactive_file 90000000\ntotal_pgmajfault 12\n");
     node.write(cgroup + "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n");
   }
   test::expect_golden_file(test::source_path("tests/golden/metrics-v1.txt"), metrics_of(node));
@@ -101,7 +102,8 @@ TEST(GoldenMetrics, OfANodeWithCgroupV2) {
     node.write(cgroup + "cgroup.procs", "");
     node.write(cgroup + "memory.max", "1073741824\n");
     node.write(cgroup + "memory.current", "700000000\n");
-    node.write(cgroup + "memory.stat", "anon 500000000\nkernel 10000000\nshmem 1000\ninactive_file 90000000\n");
+    node.write(cgroup + "memory.stat",
+               "anon 500000000\nkernel 10000000\nshmem 1000\ninactive_file 90000000\npgmajfault 12\n");
     node.write(cgroup + "memory.events", "low 0\nhigh 2\nmax 3\noom 1\noom_kill 1\n");
     node.write(cgroup + "memory.pressure", "some avg10=0.00 total=1500000\nfull avg10=0.00 total=500000\n");
   }

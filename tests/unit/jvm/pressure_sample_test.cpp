@@ -124,11 +124,16 @@ TEST(PressureSample, HasTheContainersMemory) {
   EXPECT_EQ(out.memory_wait_ns, 7000U);
 }
 
+TEST(PressureSample, HasTheContainersReclaim) {
+  const container::MemoryReading reading{kStart, {}, memory_counts{7, 5, 3}};
+  EXPECT_EQ(to_pressure_sample({PerfSample(), "G1", GcTotals(), LiveSet(), reading}).reclaim_ns, 7U);
+}
+
 TEST(PressureSample, LeavesOutWhatTheContainerDoesNotTell) {
   node::MemoryUsage usage;
   usage.shmem_bytes = 20;
   EXPECT_FALSE(with_memory(usage).unreclaimable_bytes) << "the largest part is missing";
-  EXPECT_FALSE(with_memory(usage).limit_bytes || with_memory(usage).memory_wait_ns);
+  EXPECT_FALSE(with_memory(usage).limit_bytes || with_memory(usage).memory_wait_ns || with_memory(usage).reclaim_ns);
   usage.anon_bytes = 100;
   EXPECT_EQ(with_memory(usage).unreclaimable_bytes, 120U);
 }

@@ -1,5 +1,7 @@
 #include "agent/node/cgroup_fs.h"
 
+#include <sys/stat.h>
+
 #include <gtest/gtest.h>
 
 #include "tests/support/fake_node.h"
@@ -27,7 +29,7 @@ class CgroupV2 : public testing::Test {
     put("cgroup.procs", "1\n");
     put("memory.max", "max\n");
     put("memory.current", "200\n");
-    put("memory.stat", "anon 100\nfile 80\nkernel 15\nshmem 5\ninactive_file 60\n");
+    put("memory.stat", "anon 100\nfile 80\nkernel 15\nshmem 5\ninactive_file 60\npgmajfault 7\n");
     put("memory.events", "low 1\nhigh 2\nmax 3\noom 4\noom_kill 5\noom_group_kill 6\n");
     put("memory.pressure",
         "some avg10=0.00 avg60=0.00 avg300=0.00 total=1500000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=700\n");
@@ -50,6 +52,7 @@ TEST_F(CgroupV2, IsRead) {
   EXPECT_EQ(usage.max_events, 3U);
   EXPECT_EQ(usage.oom_events, 4U);
   EXPECT_EQ(usage.oom_kill_events, 5U);
+  EXPECT_EQ(usage.major_faults, 7U);
   ASSERT_TRUE(usage.pressure);
   EXPECT_EQ(usage.pressure->some_us, 1'500'000U);
   EXPECT_EQ(usage.pressure->full_us, 700U);
@@ -87,6 +90,7 @@ TEST_F(CgroupV2, WhatTheKernelLacksIsAbsent) {
   EXPECT_FALSE(usage.kernel_bytes);
   EXPECT_FALSE(usage.oom_kill_events);
   EXPECT_FALSE(usage.pressure);
+  EXPECT_FALSE(usage.major_faults);
   EXPECT_EQ(usage.max_events, 3U);
 }
 
@@ -140,7 +144,8 @@ class CgroupV1 : public testing::Test {
     put("memory.usage_in_bytes", "200\n");
     put("memory.kmem.usage_in_bytes", "20\n");
     put("memory.failcnt", "7\n");
-    put("memory.stat", "rss 1\ntotal_rss 100\ntotal_shmem 5\ntotal_inactive_file 60\n");
+    put("memory.stat",
+        "rss 1\ntotal_rss 100\ntotal_shmem 5\ntotal_inactive_file 60\npgmajfault 1\ntotal_pgmajfault 8\n");
     put("memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n");
   }
 
@@ -159,6 +164,7 @@ TEST_F(CgroupV1, IsRead) {
   EXPECT_EQ(usage.kernel_bytes, 20U);
   EXPECT_EQ(usage.max_events, 7U);
   EXPECT_EQ(usage.oom_kill_events, 3U);
+  EXPECT_EQ(usage.major_faults, 8U) << "with those below it";
   EXPECT_FALSE(usage.high_events);
   EXPECT_FALSE(usage.oom_events);
 }
@@ -217,6 +223,23 @@ TEST_F(CgroupV1, TheRootHasALimitOfItsOwn) {
   EXPECT_FALSE(read(fake_, "/").limit_bytes);
   fake_.write("cgroup/memory/memory.limit_in_bytes", "7\n");
   EXPECT_EQ(read(fake_, "/").limit_bytes, 7U);
+}
+
+TEST(MemoryCgroupId, IsTheInodeOfARealCgroup) {
+  const auto mount = find_cgroup_mount();
+  ASSERT_TRUE(mount.ok() && *mount);
+  const auto root = MemoryCgroup::open(**mount, "/", "");
+  ASSERT_TRUE(root.ok() && *root);
+  struct stat status {};
+  ASSERT_EQ(::stat((*mount)->memory.c_str(), &status), 0);
+  EXPECT_EQ((*root)->id(), status.st_ino);
+}
+
+TEST(MemoryCgroupId, FilesHaveNone) {
+  const FakeNode fake;
+  fake.write("cgroup/cgroup.controllers", "memory\n");
+  fake.write("cgroup/app/memory.stat", "");
+  EXPECT_FALSE((*MemoryCgroup::open(**cgroup_mount_at(fake.cgroup()), "/app", ""))->id());
 }
 
 TEST(CgroupMountAt, FindsTheCgroup2TreeBesideAV1Mount) {
