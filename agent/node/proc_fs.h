@@ -16,8 +16,8 @@ namespace manometer::node {
 
 /// The fields we use of /proc/<pid>/stat and /proc/<pid>/task/<tid>/stat (proc(5)): of all threads, or of the one.
 struct ProcStat {
-  char state = '?';    // 'Z' and 'X' have no memory any more
-  uint32_t flags = 0;  // PF_*; kernel threads carry PF_KTHREAD
+  char state = '?';        // 'Z' and 'X' have no memory any more
+  uint32_t flags = 0;      // PF_*; kernel threads carry PF_KTHREAD
   uint64_t cpu_ticks = 0;  // user and system
   uint32_t threads = 0;
   uint64_t start_ticks = 0;  // clock ticks since boot
