@@ -13,6 +13,8 @@ namespace {
 
 // Names are given after the start, and threads can come and go without their number changing.
 constexpr std::chrono::seconds kLookAgainAfter{10};
+// In a storm of collections a thread may not be seen at rest for many samples. Of a minute, this is less than counts.
+constexpr std::chrono::nanoseconds kMostUndecided = std::chrono::seconds(1);
 
 /// How their names begin, in JDK 11 to 25. Numbers may follow; what is longer than 15 bytes is cut there.
 constexpr auto kNames = std::to_array<std::string_view>({
@@ -198,10 +200,12 @@ Result<void> GcThreads::decide(const node::Process& process) {
 std::optional<uint64_t> GcThreads::sum() const {
   if (!found_any_) return std::nullopt;
   uint64_t sum = ended_ns_;
+  uint64_t undecided = 0;
   for (const auto& [id, thread] : named_) {
     if (thread.kind == Kind::kCollects) sum += thread.cpu_ns - thread.uncounted_ns;
+    if (thread.kind == Kind::kUndecided) undecided += thread.cpu_ns - thread.uncounted_ns;
   }
-  return sum;
+  return undecided > static_cast<uint64_t>(kMostUndecided.count()) ? std::nullopt : std::optional(sum);
 }
 
 }  // namespace manometer::jvm

@@ -38,8 +38,9 @@ class GcThreads {
   GcThreads() : GcThreads(Limits()) {}
   explicit GcThreads(Limits limits) : limits_(limits) {}
 
-  /// stat: of the process, now. nullopt if no thread is known to collect: JDK 8 names none. An Error says why it cannot
-  /// be known; it is not tried again for a while. Can hang (node::Process::maps): for the blocking pool only.
+  /// stat: of the process, now. nullopt if no thread is known to collect (JDK 8 names none), and while one that may
+  /// took too much time to be left out. An Error says why it cannot be known; it is not tried again for a while. Can
+  /// hang (node::Process::maps): for the blocking pool only.
   Result<std::optional<uint64_t>> cpu_ns(const node::Process& process, const node::ProcStat& stat,
                                          std::string_view collector, TimePoint now);
 

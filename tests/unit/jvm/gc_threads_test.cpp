@@ -150,6 +150,19 @@ TEST_F(GcThreadsTest, AThreadThatRunsCountsOnceItRests) {
   EXPECT_EQ(cpu_ticks(), 22U) << "not what it did before the first look: that would look like 500 at once";
 }
 
+TEST_F(GcThreadsTest, IsUnknownWhileAThreadThatMayCollectRunsTooLong) {
+  const auto second = static_cast<uint64_t>(::sysconf(_SC_CLK_TCK));
+  add({.id = 43, .name = "ZWorker#0", .cpu_ticks = 500, .is_running = true});
+  add({.id = 44, .name = "ZDriver", .cpu_ticks = 2});
+  EXPECT_EQ(cpu_ticks(), 2U);
+  change({.id = 43, .name = "ZWorker#0", .cpu_ticks = 500 + second, .is_running = true});
+  EXPECT_EQ(cpu_ticks(), 2U);
+  change({.id = 43, .name = "ZWorker#0", .cpu_ticks = 501 + second, .is_running = true});
+  EXPECT_EQ(cpu_ticks(), std::nullopt) << "2 would be far too low";
+  change({.id = 43, .name = "ZWorker#0", .cpu_ticks = 501 + second});
+  EXPECT_EQ(cpu_ticks(), 3 + second);
+}
+
 TEST_F(GcThreadsTest, ANewThreadCountsWhollyThoughItRunsAtFirst) {
   add({.id = 43, .name = "ZWorker#0", .cpu_ticks = 5});
   EXPECT_EQ(cpu_ticks(), 5U);
