@@ -26,8 +26,9 @@ std::optional<bool> has_java_guard(std::span<const node::Mapping> maps, uint64_t
 
 /// Adds up the CPU time of one JVM's GC threads, those that ended included. The container chooses the names of its Java
 /// threads, so a thread of such a name counts only once its stack has shown that it is none of them, which it does at a
-/// sample at which it does not run. What still passes is a native thread that the application's own native code made,
-/// and a Java thread without its guard: HotSpot takes it away when the thread ends, and in part at a stack overflow.
+/// sample at which it does not run. What still passes is a native thread that the application gave such a name, one of
+/// its own code or, by /proc/self/task, another of the JVM's; and a Java thread without its guard, which HotSpot takes
+/// away when the thread ends, and in part at a stack overflow.
 class GcThreads {
  public:
   struct Limits {
