@@ -14,6 +14,11 @@ constexpr Metric kPause{
     "Pauses for garbage collection, the time to reach them included, since the agent knows the JVM. collector: "
     "as its MXBean is called.",
     kSummary, "collector,cause"};
+constexpr Metric kCpu{
+    "manometer_jvm_gc_cpu_seconds_total",
+    "CPU time of the threads that collect garbage. source: counters (the JVM's own; G1 and Parallel of "
+    "JDK 25), threads (the kernel's of each).",
+    kCounter, "source"};
 constexpr Metric kSafepoints{"manometer_jvm_safepoints_total", "Times all threads were stopped, for whatever reason.",
                              kCounter};
 constexpr Metric kSafepointSeconds{"manometer_jvm_safepoint_seconds_total",
@@ -25,12 +30,16 @@ constexpr Metric kStalls{"manometer_jvm_allocation_stalls_total",
                          "Times a thread waited until ZGC had freed memory, since the agent knows the JVM.", kCounter};
 constexpr Metric kStallSeconds{"manometer_jvm_allocation_stall_seconds_total",
                                "How long threads waited until ZGC had freed memory, each by itself.", kCounter};
-constexpr std::array kMetrics{kPause, kSafepoints, kSafepointSeconds, kSyncSeconds, kStalls, kStallSeconds};
-constexpr double kNanosecondsPerSecond = 1e9;
+constexpr std::array kMetrics{kPause, kCpu, kSafepoints, kSafepointSeconds, kSyncSeconds, kStalls, kStallSeconds};
+
+double seconds(uint64_t ns) {
+  constexpr double kNanosecondsPerSecond = 1e9;
+  return static_cast<double>(ns) / kNanosecondsPerSecond;
+}
 
 void add_seconds(metrics::Batch& batch, const Metric& metric, const metrics::Labels& target,
                  std::optional<uint64_t> ns) {
-  if (ns) batch.add(metric, target, static_cast<double>(*ns) / kNanosecondsPerSecond);
+  if (ns) batch.add(metric, target, seconds(*ns));
 }
 
 }  // namespace
@@ -46,7 +55,10 @@ Result<void> JvmGc::collect(metrics::Batch& batch) {
     for (const auto& [collector_and_cause, pauses] : jvm.gc.by_cause()) {
       const auto& [collector, cause] = collector_and_cause;
       batch.add_summary(kPause, target, {{"collector", std::string(collector)}, {"cause", std::string(cause)}},
-                        pauses.count, static_cast<double>(pauses.ns) / kNanosecondsPerSecond);
+                        pauses.count, seconds(pauses.ns));
+    }
+    if (const auto& cpu = jvm.sample->gc_cpu) {
+      batch.add(kCpu, target, {{"source", std::string(cpu->source)}}, seconds(cpu->ns));
     }
     if (jvm.sample->safepoints) {
       batch.add(kSafepoints, target, static_cast<double>(*jvm.sample->safepoints));

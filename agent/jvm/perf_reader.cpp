@@ -21,7 +21,28 @@ std::variant<std::monostate, Gone, Refusal> PerfReader::open() {
   return {};
 }
 
-PerfReader::Reading PerfReader::read() {
+PerfReader::Reading PerfReader::read(TimePoint now) {
+  Reading reading = read_perf_data();
+  if (auto* sample = std::get_if<PerfSample>(&reading)) {
+    cpu_error_.reset();
+    if (auto added = add_cpu(*sample, now); !added) cpu_error_ = std::move(added).error();
+  }
+  return reading;
+}
+
+Result<void> PerfReader::add_cpu(PerfSample& sample, TimePoint now) {
+  const auto stat = process_.stat();
+  if (!stat) return stat.error();
+  if (!*stat) return {};  // the next read tells that it is gone
+  sample.process_cpu_ns = (*stat)->cpu_ns();
+  if (sample.gc_cpu) return {};
+  const auto ns = gc_threads_.cpu_ns(process_, **stat, layout_->identity().collector, now);
+  if (!ns) return ns.error();
+  if (*ns) sample.gc_cpu = GcCpu{**ns, "threads"};
+  return {};
+}
+
+PerfReader::Reading PerfReader::read_perf_data() {
   if (!region_) {
     auto opened = open();
     if (std::holds_alternative<Gone>(opened)) return Gone{};

@@ -3,6 +3,8 @@
 #include <optional>
 #include <variant>
 
+#include "agent/base/types.h"
+#include "agent/jvm/gc_threads.h"
 #include "agent/jvm/perf_region.h"
 #include "agent/jvm/perf_sample.h"
 
@@ -16,20 +18,26 @@ class PerfReader {
   explicit PerfReader(node::Process process) : process_(std::move(process)) {}
 
   /// Looks for the data first, until it has found them. Refusal{kStarting} until the JVM has made its entries.
-  Reading read();
+  Reading read(TimePoint now);
 
   const node::Process& process() const { return process_; }
   /// kNone until the data are found.
   Tier tier() const { return region_ ? region_->tier() : Tier::kNone; }
   /// nullptr before the first sample.
   const JvmIdentity* identity() const { return layout_ ? &layout_->identity() : nullptr; }
+  /// Why the last sample does not tell the CPU time of process or GC threads, if it should.
+  const std::optional<Error>& cpu_error() const { return cpu_error_; }
 
  private:
   std::variant<std::monostate, Gone, Refusal> open();
+  Reading read_perf_data();
+  Result<void> add_cpu(PerfSample& sample, TimePoint now);
 
   node::Process process_;
   std::optional<PerfRegion> region_;
   std::optional<PerfLayout> layout_;
+  GcThreads gc_threads_;
+  std::optional<Error> cpu_error_;
 };
 
 }  // namespace manometer::jvm

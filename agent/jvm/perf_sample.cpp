@@ -31,6 +31,11 @@ std::optional<uint64_t> sum(const std::vector<GenerationSample>& generations,
   return generations.empty() ? std::nullopt : std::optional(total);
 }
 
+/// In JDK 25 the others have the counter too, and it is always 0.
+bool counts_gc_cpu(std::string_view collector) {
+  return collector == "G1" || collector == "Parallel";
+}
+
 /// "1.8" or "17"; 0 if unknown.
 int major_version(std::string_view specification) {
   if (specification.starts_with("1.")) specification.remove_prefix(2);
@@ -98,6 +103,7 @@ Result<std::optional<PerfLayout>> PerfLayout::resolve(Bytes region) {
   layout.shared_loaded_ = field("java.cls.sharedLoadedClasses");
   layout.shared_unloaded_ = field("java.cls.sharedUnloadedClasses");
   layout.jit_time_ = field("java.ci.totalTime");
+  if (counts_gc_cpu(layout.identity_.collector)) layout.gc_cpu_ = field("sun.threads.total_gc_cpu_time");
   return std::optional(std::move(layout));
 }
 
@@ -238,6 +244,7 @@ PerfSample PerfLayout::read(Bytes region) const {
   if (unloaded_) sample.unloaded_classes = unloaded;
   sample.metaspace = read_generation(region, metaspace_);
   sample.jit_ns = nanoseconds(region, jit_time_);
+  if (const auto ns = value(region, gc_cpu_)) sample.gc_cpu = GcCpu{*ns, "counters"};
   return sample;
 }
 

@@ -44,6 +44,12 @@ struct CollectorSample {
   uint64_t last_end_ns = 0;
 };
 
+/// CPU time of the threads that collect.
+struct GcCpu {
+  uint64_t ns = 0;
+  std::string_view source;  // "counters": the JVM's own; "threads": the kernel's
+};
+
 /// The values of one moment. What a JVM does not have is nullopt.
 struct PerfSample {
   /// Young and old, or the whole heap alone where the collector has no generations or shows none (ZGC before
@@ -62,6 +68,8 @@ struct PerfSample {
   std::optional<uint64_t> unloaded_classes;  // since the start
   GenerationSample metaspace;                // as of the last collection; 0 before the first
   std::optional<uint64_t> jit_ns;
+  std::optional<GcCpu> gc_cpu;
+  std::optional<uint64_t> process_cpu_ns;  // not among the performance data: the kernel's
 };
 
 /// Where the values of one JVM are.
@@ -127,6 +135,7 @@ class PerfLayout {
   Field threads_, daemon_threads_, started_threads_;
   Field loaded_, unloaded_, shared_loaded_, shared_unloaded_;
   Field jit_time_;
+  Field gc_cpu_;
 };
 
 }  // namespace manometer::jvm

@@ -64,6 +64,8 @@ PressureSample to_pressure_sample(const PressureSources& sources) {
   if (sources.perf.safepoint_ns || !sources.perf.collectors.empty()) sample.gc_stop_ns = sources.gc.total().ns;
   sample.emergency_ns = emergency_ns(sources.gc, sources.collector);
   if (sources.stalls) sample.stall_ns = sources.stalls->stall_ns;
+  if (sources.perf.gc_cpu) sample.gc_cpu_ns = sources.perf.gc_cpu->ns;
+  sample.process_cpu_ns = sources.perf.process_cpu_ns;
   sample.jit_ns = sources.perf.jit_ns;
   sample.live_bytes = sources.live.bytes();
   if (!sources.perf.generations.empty()) sample.live_max_bytes = sources.perf.generations.back().max_bytes;

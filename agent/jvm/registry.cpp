@@ -140,8 +140,8 @@ void Registry::read(const ProcessKey& key, Jvm& jvm) {
   PerfReader reader = *std::move(jvm.reader);
   jvm.reader.reset();
   pool_.run(
-      [reader = std::move(reader)]() mutable {
-        auto reading = reader.read();
+      [reader = std::move(reader), at = *jvm.reading_since]() mutable {
+        auto reading = reader.read(at);
         return Outcome{std::move(reader), std::move(reading)};
       },
       [this, key, number = jvm.reader_number](Outcome outcome) {
@@ -161,6 +161,10 @@ void Registry::done(const ProcessKey& key, uint64_t reader_number, PerfReader re
   if (const JvmIdentity* identity = reader.identity()) jvm.identity = *identity;
   jvm.tier = reader.tier();
   jvm.look_again_at.reset();
+  if (const auto& error = reader.cpu_error()) {
+    const std::string cause = fmt::format("process {}: its GC's CPU time is not known", key.pid);
+    log_.warn(cause, fmt::format("{}: {}", cause, printable(error->message())));
+  }
   if (auto* refusal = std::get_if<Refusal>(&reading)) {
     // Between mapping libjvm and making its data, a JVM looks as if it kept none.
     const bool may_start = refusal->failure == Failure::kStarting || refusal->failure == Failure::kPerfDataOff;

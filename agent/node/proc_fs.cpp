@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <memory>
+#include <unistd.h>
 
 #include "agent/base/text.h"
 #include "agent/node/read_file.h"
@@ -50,16 +51,25 @@ std::vector<std::string_view> stat_fields(std::string_view text) {
 
 }  // namespace
 
+uint64_t ProcStat::cpu_ns() const {
+  constexpr uint64_t kNanosecondsPerSecond = 1'000'000'000;
+  return cpu_ticks * (kNanosecondsPerSecond / static_cast<uint64_t>(::sysconf(_SC_CLK_TCK)));
+}
+
 Result<ProcStat> parse_stat(std::string_view text) {
-  // proc(5) numbers: 3 state, 9 flags, 20 num_threads, 22 starttime.
+  // proc(5) numbers: 3 state, 9 flags, 14 utime, 15 stime, 20 num_threads, 22 starttime.
   const auto fields = stat_fields(text);
   ProcStat stat;
+  uint64_t user = 0;
+  uint64_t system = 0;
   constexpr size_t kFirst = 3;
   if (fields.size() <= 22 - kFirst || fields[0].size() != 1 || !parse_number(fields[9 - kFirst], stat.flags) ||
+      !parse_number(fields[14 - kFirst], user) || !parse_number(fields[15 - kFirst], system) ||
       !parse_number(fields[20 - kFirst], stat.threads) || !parse_number(fields[22 - kFirst], stat.start_ticks)) {
     return Error("malformed stat");
   }
   stat.state = fields[0][0];
+  stat.cpu_ticks = user + system;
   return stat;
 }
 

@@ -14,15 +14,17 @@
 
 namespace manometer::node {
 
-/// The fields we use of /proc/<pid>/stat (proc(5)).
+/// The fields we use of /proc/<pid>/stat and /proc/<pid>/task/<tid>/stat (proc(5)): of all threads, or of the one.
 struct ProcStat {
-  char state = '?';    // 'Z' and 'X' have no memory any more
-  uint32_t flags = 0;  // PF_*; kernel threads carry PF_KTHREAD
+  char state = '?';        // 'Z' and 'X' have no memory any more
+  uint32_t flags = 0;      // PF_*; kernel threads carry PF_KTHREAD
+  uint64_t cpu_ticks = 0;  // user and system
   uint32_t threads = 0;
   uint64_t start_ticks = 0;  // clock ticks since boot
 
   bool is_kernel_thread() const { return (flags & 0x00200000U) != 0; }
   bool is_dead() const { return state == 'Z' || state == 'X'; }
+  uint64_t cpu_ns() const;
 };
 
 /// One line of /proc/<pid>/maps.

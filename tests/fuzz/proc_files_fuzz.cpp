@@ -9,6 +9,7 @@
 #include "agent/node/cgroup_fs.h"
 #include "agent/node/flat_keyed.h"
 #include "agent/node/proc_fs.h"
+#include "agent/node/process_threads.h"
 #include "agent/node/psi.h"
 
 namespace {
@@ -25,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace manometer;  // NOLINT(google-build-using-namespace): a program of its own
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 9) {
+  switch (data[0] % 10) {
     case 0:
       ignore(node::parse_stat(text));
       break;
@@ -49,6 +50,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     case 7:
       ignore(node::parse_effective_capabilities(text));
+      break;
+    case 8:
+      ignore(node::parse_syscall(text));
       break;
     default:
       ignore(metrics::parse_prometheus_text(text));

@@ -17,7 +17,7 @@ using manometer::test::FakeLibjvm;
 using manometer::test::PerfData;
 
 /// By the number that selects the parser in proc_files_fuzz.
-constexpr std::array<std::string_view, 9> kTexts{
+constexpr std::array<std::string_view, 10> kTexts{
     "42 (java) S 1 42 42 0 -1 4194304 1 0 0 0 5 6 0 0 20 0 17 0 123456 1 2 3 4 5\n",
     "7f0000000000-7f0000008000 rw-s 00000000 fd:0a 42    /tmp/hsperfdata_a/1 (deleted)\n"
     "7ffc00000000-7ffc00001000 r-xp 00000000 00:00 0 \n",
@@ -27,6 +27,7 @@ constexpr std::array<std::string_view, 9> kTexts{
     "some avg10=0.00 avg60=0.00 avg300=0.00 total=5\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=4\n",
     "9223372036854771712\n",
     "Name:\tjava\nCapEff:\t000001ffffffffff\n",
+    "202 0x7f50 0x189 0x0 0x0 0x0 0xffffffff 0x7ffc00000f00 0x7f5000000000\n",
     "# TYPE a gauge\na_bytes{pid=\"1\",container=\"a\\\"b\\\\c\\n\"} 1.5e+09 17\nb_total 3\nc +Inf\n",
 };
 

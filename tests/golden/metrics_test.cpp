@@ -46,7 +46,7 @@ void add_jvm(FakeNode& node, pid_t pid, const std::string& fixture, const std::s
 }
 
 /// Of the JVMs below, those that can be read.
-constexpr ptrdiff_t kReadable = 7;
+constexpr ptrdiff_t kReadable = 8;
 
 /// JVMs of all kinds, in the cgroups /shop (two) and /batch, and some that cannot be read.
 void add_jvms(FakeNode& node, const std::string& prefix) {
@@ -60,6 +60,13 @@ void add_jvms(FakeNode& node, const std::string& prefix) {
   add_jvm(node, 106, "21-shenandoah", batch);
   node.add_jvm({.pid = 107, .namespace_pid = 107, .cgroup = batch}, std::vector<std::byte>(32768));
   node.add_jvm({.pid = 108, .namespace_pid = 108, .cgroup = batch}, {});
+  add_jvm(node, 110, "25-parallel", batch);
+  node.add_thread(101, {.id = 101, .name = "java", .cpu_ticks = 900});
+  node.add_thread(101, {.id = 102, .name = "GC Thread#0", .cpu_ticks = 150});
+  node.add_thread(104, {.id = 105, .name = "ZWorker#0", .cpu_ticks = 20});
+  node.add_thread(104, {.id = 106, .name = "ZDriver", .cpu_ticks = 5});
+  node.add_thread(104, {.id = 107, .name = "GC Thread#0", .cpu_ticks = 5000, .is_java = true});
+  node.add_thread(106, {.id = 107, .name = "Shenandoah GC T", .cpu_ticks = 30, .is_running = true});
   node.add_jvm({.pid = 109, .namespace_pid = 101, .cgroup = shop}, PerfData::from_fixture("11-parallel").build());
 }
 

@@ -25,6 +25,7 @@ import java.util.concurrent.CountDownLatch;
  *   gc                  System.gc()
  *   threads N           has that many more waiting daemon threads than at its start
  *   classes N           has that many classes of its own loaded; fewer need a gc to go
+ *   impostor MS         has a thread called "GC Thread#0" that takes so much CPU time and stays; answers what it took, in ns
  *   report              what the MXBeans say now, a line each: what it is, its name if it has one, numbers; by tabs
  *   replace LIBRARY     becomes another program in this process, by the library's Java_Workload_replace
  */
@@ -55,6 +56,7 @@ public final class Workload {
       case "gc": System.gc(); break;
       case "threads": runThreads(Integer.parseInt(words[1])); break;
       case "classes": loadClasses(Integer.parseInt(words[1])); break;
+      case "impostor": System.out.println(runImpostor(1_000_000L * Integer.parseInt(words[1]))); break;
       case "report": System.out.print(report()); break;
       case "replace": System.load(words[1]); replace(); break;
       default: throw new IllegalArgumentException(words[0]);
@@ -122,6 +124,24 @@ public final class Workload {
     thread.start();
     running.await();
     return thread;
+  }
+
+  private static long runImpostor(long nanoseconds) throws InterruptedException {
+    ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+    CountDownLatch done = new CountDownLatch(1);
+    Thread thread = new Thread(() -> {
+      while (threads.getCurrentThreadCpuTime() < nanoseconds) Thread.yield();
+      done.countDown();
+      try {
+        new CountDownLatch(1).await();
+      } catch (InterruptedException end) {
+        Thread.currentThread().interrupt();
+      }
+    }, "GC Thread#0");
+    thread.setDaemon(true);
+    thread.start();
+    done.await();
+    return threads.getThreadCpuTime(thread.getId());
   }
 
   /** A class to load many times, each by a loader of its own. */

@@ -17,6 +17,16 @@ struct FakeJvm {
   std::string cgroup = "0::/app.service\n";  // content of /proc/<pid>/cgroup
 };
 
+/// A thread of it beside those its stat counts.
+struct FakeThread {
+  pid_t id = 0;
+  std::string name;
+  uint64_t cpu_ticks = 0;
+  uint64_t start_ticks = 100;
+  bool is_java = false;  // which shows below its stack
+  bool is_running = false;
+};
+
 /// A node made of files: proc/ as /proc, with processes whose root and mapped files are files too, and cgroup/ for a
 /// cgroup tree. What the agent reads of it is what it reads of a real one.
 class FakeNode {
@@ -30,6 +40,11 @@ class FakeNode {
   /// A process that maps libjvm and, unless it is empty, this region as its performance data. In its memory there is
   /// nothing but zeros.
   void add_jvm(const FakeJvm& jvm, const std::vector<std::byte>& perf_data);
+
+  /// To a JVM that was added.
+  void add_thread(pid_t pid, const FakeThread& thread) const;
+  /// What became of a thread that was added.
+  void change_thread(pid_t pid, const FakeThread& thread) const;
 
   /// Below the node's directory, making the directories above it.
   void write(const std::filesystem::path& relative, std::string_view content) const { dir_.write(relative, content); }

@@ -45,7 +45,7 @@ std::string look(const FakeNode& node, pid_t pid) {
   if (std::holds_alternative<jvm::Gone>(inspection)) return "gone";
   if (std::holds_alternative<jvm::NotJvm>(inspection)) return "not a JVM";
   if (const auto* refusal = std::get_if<jvm::Refusal>(&inspection)) return describe(*refusal);
-  return describe(jvm::PerfReader(std::get<jvm::FoundJvm>(inspection).process).read());
+  return describe(jvm::PerfReader(std::get<jvm::FoundJvm>(inspection).process).read(std::chrono::steady_clock::now()));
 }
 
 std::string look_without_rights(const FakeNode& node, pid_t pid) {

@@ -167,13 +167,13 @@ TEST_P(BrokenData, IsMalformedFromTheFirstRead) {
 TEST_P(BrokenData, IsNotReadFurtherThanItWasResolved) {
   const auto inspection = inspect(*node::ProcFs::open(node_.proc()), kPid);
   PerfReader reader(std::get<FoundJvm>(inspection).process);
-  ASSERT_EQ(describe(reader.read()), "threads 7");
+  ASSERT_EQ(describe(reader.read(TimePoint())), "threads 7");
   overwrite(GetParam().region);
   const auto header = parse_perf_header(GetParam().region);
   const bool is_seen = !header || header->entries != 2 || GetParam().region.size() < good_data(0).size();
-  EXPECT_THAT(describe(reader.read()), StartsWith(is_seen ? "malformed: " : "threads "));
+  EXPECT_THAT(describe(reader.read(TimePoint())), StartsWith(is_seen ? "malformed: " : "threads "));
   overwrite(good_data());
-  EXPECT_EQ(describe(reader.read()), "threads 7");
+  EXPECT_EQ(describe(reader.read(TimePoint())), "threads 7");
 }
 
 INSTANTIATE_TEST_SUITE_P(All, BrokenData, testing::ValuesIn(test::broken_perf_data()),

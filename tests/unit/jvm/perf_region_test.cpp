@@ -207,7 +207,7 @@ TEST_F(PerfRegionTest, RegionStillBeingMadeIsStarting) {
 /// A reader that has read once, and what it says after the file changed.
 class PerfReaderTest : public PerfRegionTest {
  protected:
-  PerfReaderTest() : reader_(open()) { EXPECT_EQ(describe(reader_.read()), "threads 7"); }
+  PerfReaderTest() : reader_(open()) { EXPECT_EQ(describe(reader_.read(TimePoint())), "threads 7"); }
 
   PerfReader open() const {
     const auto inspection = inspect(*node::ProcFs::open(node_.proc()), kPid);
@@ -219,7 +219,7 @@ class PerfReaderTest : public PerfRegionTest {
 
 TEST_F(PerfReaderTest, SeesNewValues) {
   overwrite(good_data().set_long("java.threads.live", 9).build());
-  EXPECT_EQ(describe(reader_.read()), "threads 9");
+  EXPECT_EQ(describe(reader_.read(TimePoint())), "threads 9");
 }
 
 TEST_F(PerfReaderTest, SeesNewEntries) {
@@ -228,20 +228,20 @@ TEST_F(PerfReaderTest, SeesNewEntries) {
                 .add_string("java.property.java.vm.name", "moved what follows")
                 .add_long("java.threads.live", 11)
                 .build());
-  EXPECT_EQ(describe(reader_.read()), "threads 11");
+  EXPECT_EQ(describe(reader_.read(TimePoint())), "threads 11");
   EXPECT_EQ(reader_.identity()->vm, "moved what follows");
 }
 
 TEST_F(PerfReaderTest, TruncationIsMalformedNotACrash) {
   fs::resize_file(node_.perf_file(kPid), 60);
-  EXPECT_EQ(describe(reader_.read()), "malformed: shorter than it was");
+  EXPECT_EQ(describe(reader_.read(TimePoint())), "malformed: shorter than it was");
   fs::resize_file(node_.perf_file(kPid), 10);
-  EXPECT_EQ(describe(reader_.read()), "malformed: shorter than its header");
+  EXPECT_EQ(describe(reader_.read(TimePoint())), "malformed: shorter than its header");
 }
 
 TEST_F(PerfReaderTest, AGrownFileIsRefused) {
   fs::resize_file(node_.perf_file(kPid), 1ULL << 30U);
-  EXPECT_THAT(describe(reader_.read()), StartsWith("unsafe: performance data: larger than 1 MiB"));
+  EXPECT_THAT(describe(reader_.read(TimePoint())), StartsWith("unsafe: performance data: larger than 1 MiB"));
 }
 
 TEST_F(PerfReaderTest, AnotherFileUnderTheSameMappingIsRefused) {
@@ -249,12 +249,12 @@ TEST_F(PerfReaderTest, AnotherFileUnderTheSameMappingIsRefused) {
   fs::remove(link);
   node_.write("other", std::string(32768, 'x'));
   fs::create_hard_link(node_.path() / "other", link);
-  EXPECT_THAT(describe(reader_.read()), HasSubstr("not the file that this process maps"));
+  EXPECT_THAT(describe(reader_.read(TimePoint())), HasSubstr("not the file that this process maps"));
 }
 
 TEST_F(PerfReaderTest, IsGoneWithItsProcess) {
   fs::remove_all(node_.process(kPid));
-  EXPECT_EQ(describe(reader_.read()), "gone");
+  EXPECT_EQ(describe(reader_.read(TimePoint())), "gone");
 }
 
 }  // namespace

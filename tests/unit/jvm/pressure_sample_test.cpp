@@ -54,6 +54,15 @@ TEST(PressureSample, HasTheWaitsForMemory) {
   EXPECT_EQ(out.stall_ns, 30U);
 }
 
+TEST(PressureSample, HasTheCpuOfGcAndProcess) {
+  PerfSample sample = perf("Z concurrent cycle pauses", 1, 10, "Proactive");
+  sample.gc_cpu = GcCpu{7, "threads"};
+  sample.process_cpu_ns = 8;
+  const PressureSample out = to_pressure_sample({sample, "ZGC", GcTotals(), LiveSet(), std::nullopt});
+  EXPECT_EQ(out.gc_cpu_ns, 7U);
+  EXPECT_EQ(out.process_cpu_ns, 8U);
+}
+
 TEST(PressureSample, HasNoStopsIfTheJvmDoesNotTell) {
   const PressureSample out = to_pressure_sample({PerfSample(), "ZGC", GcTotals(), LiveSet(), std::nullopt});
   EXPECT_FALSE(out.gc_stop_ns || out.live_max_bytes || out.jit_ns);

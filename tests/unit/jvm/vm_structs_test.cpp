@@ -95,14 +95,14 @@ TEST_F(VmStructsTest, LeadToTheData) {
   EXPECT_EQ(look(), "threads 7");
   const auto inspection = inspect(*node::ProcFs::open(node_.proc()), kPid);
   PerfReader reader(std::get<FoundJvm>(inspection).process);
-  EXPECT_EQ(test::describe(reader.read()), "threads 7");
+  EXPECT_EQ(test::describe(reader.read(TimePoint())), "threads 7");
   EXPECT_EQ(reader.tier(), Tier::kMemory);
   mapped_.write(kRegionAt, test::perf_data()
                                .add_long("sun.os.hrt.frequency", 1'000'000'000)
                                .add_long("java.threads.live", 8)
                                .add_string("java.property.java.vm.name", "more than before")
                                .build());
-  EXPECT_EQ(test::describe(reader.read()), "threads 8");
+  EXPECT_EQ(test::describe(reader.read(TimePoint())), "threads 8");
   EXPECT_EQ(reader.identity()->vm, "more than before");
 }
 

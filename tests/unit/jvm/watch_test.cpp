@@ -147,6 +147,36 @@ TEST_F(WatchTest, AssessesPressureOnceTheWindowIsFull) {
   EXPECT_FALSE(find(kPid)->pressure.live || find(kPid)->pressure.oom || find(kPid)->pressure.psi);
 }
 
+TEST_F(WatchTest, KnowsTheLoadOfAConcurrentCollectorByItsThreads) {
+  node_.add_jvm({.pid = kPid}, test::PerfData::from_fixture("17-zgc").build());
+  node_.add_thread(kPid, {.id = 43, .name = "ZWorker#0", .cpu_ticks = 5});
+  node_.add_jvm({.pid = 60}, test::PerfData::from_fixture("17-zgc").build());
+  start({.window = std::chrono::milliseconds(200)});
+  const auto is_assessed = [&](pid_t pid) { return find(pid) != nullptr && find(pid)->pressure.index; };
+  ASSERT_TRUE(run_until([&] { return is_assessed(kPid) && is_assessed(60); }));
+  EXPECT_EQ(find(kPid)->pressure.gc, 0.0);
+  EXPECT_EQ(find(kPid)->pressure.load, 0.0);
+  EXPECT_FALSE(find(60)->pressure.gc || find(60)->pressure.load) << "its threads are not to be seen";
+}
+
+TEST_F(WatchTest, TakesGcCpuFromTheCountersOfThoseThatHaveIt) {
+  const auto source_of = [&](pid_t pid) {
+    const Jvm* jvm = find(pid);
+    return jvm != nullptr && jvm->sample && jvm->sample->gc_cpu ? jvm->sample->gc_cpu->source : "";
+  };
+  pid_t pid = kPid;
+  for (const char* fixture : {"25-g1", "25-parallel", "25-serial", "17-g1"}) {
+    node_.add_jvm({.pid = pid}, test::PerfData::from_fixture(fixture).build());
+    node_.add_thread(pid++, {.id = 99, .name = "GC Thread#0", .cpu_ticks = 5});
+  }
+  start();
+  EXPECT_TRUE(run_until([&] {
+    return source_of(kPid) == "counters" && source_of(kPid + 1) == "counters" && source_of(kPid + 2) == "threads" &&
+           source_of(kPid + 3) == "threads";
+  }));
+  EXPECT_EQ(find(kPid)->sample->gc_cpu->ns, 109774193U);
+}
+
 TEST_F(WatchTest, ForgetsWhatIsOlderThanThePressuresWindow) {
   constexpr std::chrono::milliseconds kWindow{200};
   node_.add_jvm({.pid = kPid}, stopped_data(1));

@@ -18,12 +18,16 @@ TEST(ParseStat, SurvivesANameMadeToConfuse) {
   EXPECT_EQ(stat->state, 'S');
   EXPECT_EQ(stat->threads, 17U);
   EXPECT_EQ(stat->start_ticks, 123456U);
+  EXPECT_EQ(stat->cpu_ticks, 11U);
+  EXPECT_EQ(stat->cpu_ns(), 11ULL * 1'000'000'000 / static_cast<uint64_t>(::sysconf(_SC_CLK_TCK)));
   EXPECT_FALSE(stat->is_kernel_thread());
 }
 
 TEST(ParseStat, RefusesWhatIsCutShort) {
   EXPECT_FALSE(parse_stat("").ok());
   EXPECT_FALSE(parse_stat("42 (java) S 1 2").ok());
+  EXPECT_FALSE(parse_stat("42 (java) S 1 42 42 0 -1 4194304 1 0 0 0 x 6 0 0 20 0 17 0 123456 1\n").ok());
+  EXPECT_FALSE(parse_stat("42 (java) S 1 42 42 0 -1 4194304 1 0 0 0 5 - 0 0 20 0 17 0 123456 1\n").ok());
 }
 
 TEST(ParseMaps, ReadsPathsWithBlanksAndNone) {
