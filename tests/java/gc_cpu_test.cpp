@@ -95,6 +95,7 @@ class GcCpu : public testing::TestWithParam<Combination> {
   }
 
   void expect_truth(const char* when, double impostor_seconds = 0) const;
+  void expect_load() const;
 
   static std::unique_ptr<Agent> agent;
   std::unique_ptr<Jvm> jvm_;
@@ -118,9 +119,21 @@ void GcCpu::expect_truth(const char* when, double impostor_seconds) const {
   std::cout << when << ": " << value.value_or(-1) << " s, by the kernel " << truth << " s\n";
 }
 
+void GcCpu::expect_load() const {
+  const LabelMap labels = jvm_->labels();
+  LabelMap gc = labels;
+  gc["component"] = "gc";
+  const auto has_load = [&](const Scraped& scraped) {
+    return scraped.value("manometer_jvm_memory_pressure_component_ratio", gc) &&
+           scraped.value("manometer_jvm_memory_pressure_load_ratio", labels);
+  };
+  EXPECT_TRUE(has_load(agent->scrape_until(has_load)));
+}
+
 TEST_P(GcCpu, IsWhatTheKernelSaysOfTheThreadsThatCollect) {
   jvm_->report();
   wait_until_it_is_read();
+  expect_load();
   if (!is_unknown()) {
     for (const std::string& command : kGarbage) jvm_->command(command);
     expect_truth("after garbage");
@@ -134,18 +147,6 @@ TEST_P(GcCpu, IsWhatTheKernelSaysOfTheThreadsThatCollect) {
   }
   EXPECT_GE(threads_of(jvm_->pid(), is("Serial")).count, before + 1) << "the kernel does not know its name";
   expect_truth("after the impostor", impostor);
-}
-
-TEST_P(GcCpu, MakesTheLoadOfThePressureKnown) {
-  jvm_->report();
-  LabelMap gc = jvm_->labels();
-  gc["component"] = "gc";
-  const bool concurrent = GetParam().collector.ends_with("ZGC") || is("Shenandoah");
-  const auto has_load = [&](const Scraped& scraped) {
-    return scraped.value("manometer_jvm_memory_pressure_component_ratio", gc) &&
-           scraped.value("manometer_jvm_memory_pressure_load_ratio", jvm_->labels());
-  };
-  EXPECT_TRUE(has_load(agent->scrape_until(has_load))) << (concurrent ? "by its threads" : "by its stops");
 }
 
 /// Of those whose JVM has a counter.
