@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 sys.dont_write_bytecode = True  # run as root, it would leave root's files in the source tree
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from agent import Agent
 
 CONNECTIONS = (1, 5, 10, 15, 20)
