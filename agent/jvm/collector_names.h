@@ -22,8 +22,11 @@ inline constexpr std::string_view kNoCause = "No GC";
 /// The counter of the pauses of concurrent CMS cycles.
 inline constexpr std::string_view kCmsPhases = "CMS stop-the-world phases";
 
-/// The MXBean of G1's full collections.
+/// The MXBeans of G1: of its full collections, of those of the young generation (mixed ones too), and of the pauses of
+/// its concurrent cycles.
 inline constexpr std::string_view kG1Full = "G1 Old Generation";
+inline constexpr std::string_view kG1Young = "G1 Young Generation";
+inline constexpr std::string_view kG1Cycle = "G1 Concurrent GC";
 
 /// collector: a family. With generations or without.
 bool is_zgc(std::string_view collector);

@@ -18,6 +18,12 @@ uint64_t last_full_collection(const PerfSample& sample) {
   return is_cms_phase(sample.last_cause) && !cms_phases_apart ? 0 : end;
 }
 
+uint64_t runs_of(const PerfSample& sample, std::string_view bean) {
+  const auto found =
+      std::ranges::find(sample.collectors, bean, [](const CollectorSample& one) { return one.name.bean; });
+  return found == sample.collectors.end() ? 0 : found->runs;
+}
+
 bool was_last(uint64_t full_collection, const PerfSample& sample) {
   return full_collection > 0 && std::ranges::all_of(sample.collectors, [&](const CollectorSample& collector) {
            return collector.last_end_ns <= full_collection;
@@ -37,11 +43,27 @@ void LiveSet::add(const PerfSample& sample, std::string_view collector, TimePoin
   }
 }
 
+bool LiveSet::cycle_found_nothing(const PerfSample& sample, bool collected) {
+  // One may still be in the cycle, one prepares, then old regions are collected with the young ones.
+  constexpr uint64_t kCollectionsUntilFreed = 4;
+  const uint64_t pauses = runs_of(sample, kG1Cycle);
+  const uint64_t young = runs_of(sample, kG1Young);
+  const bool cycled = cycle_pauses_ && pauses > *cycle_pauses_;
+  cycle_pauses_ = pauses;
+  if (collected) young_at_cycle_.reset();
+  // While nothing is freed one cycle follows the other: it is the first that counts.
+  if (cycled && !young_at_cycle_) young_at_cycle_ = young;
+  if (!young_at_cycle_ || young < *young_at_cycle_ + kCollectionsUntilFreed) return false;
+  young_at_cycle_.reset();
+  return true;
+}
+
 void LiveSet::note_collection(const PerfSample& sample, uint64_t used) {
   const uint64_t full = last_full_collection(sample);
   const bool first = !last_used_;
   const bool collected = first ? was_last(full, sample) : full > last_full_ || used < *last_used_;
-  if (collected) after_collection_ = used;
+  const bool found_nothing = cycle_found_nothing(sample, collected);
+  if (collected || found_nothing) after_collection_ = used;
   last_full_ = std::max(last_full_, full);
   last_used_ = used;
 }

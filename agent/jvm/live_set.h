@@ -13,7 +13,9 @@ namespace manometer::jvm {
 /// What is alive after collections, from consecutive samples of the counters. Pure.
 ///
 /// Serial, Parallel, CMS, G1: the old generation's use right after it was last collected, seen by a full collection
-/// having ended or by its use having fallen ("collection"). ZGC, Shenandoah: their counters are not taken after a
+/// having ended or by its use having fallen ("collection"). G1 does not collect it at all after a concurrent cycle that
+/// found less than a twentieth of the heap to free there (G1HeapWastePercent), as in a leak: seen by its use not having
+/// fallen in the collections after. ZGC, Shenandoah: their counters are not taken after a
 /// collection, so it is the lowest use of the last five minutes: not below what was alive all that time, but a live set
 /// that grows is seen five minutes later ("lowest_used").
 class LiveSet {
@@ -34,12 +36,15 @@ class LiveSet {
     uint64_t bytes;
   };
 
+  bool cycle_found_nothing(const PerfSample& sample, bool collected);
   void note_collection(const PerfSample& sample, uint64_t used);
   void note_lowest(uint64_t used, TimePoint now);
 
   bool tells_collections_ = true;
   std::optional<uint64_t> last_used_;
   uint64_t last_full_ = 0;
+  std::optional<uint64_t> cycle_pauses_;
+  std::optional<uint64_t> young_at_cycle_;  // collections when a cycle was seen of which nothing was freed yet
   std::optional<uint64_t> after_collection_;
   std::deque<Lowest> lowest_;  // oldest first
 };

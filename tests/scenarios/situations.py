@@ -51,9 +51,11 @@ STORM = Situation(
      Band("index", 105, 112, 0.9, 1), Band("load", 225, 235, 0, 0.1)), window_s=60)
 
 LEAK = Situation(
-    "leak", "a leak", ("leak:110:2",), ("-Xmx288m",), 512, 110,
-    (Band("live", 100, 110, 0.3, 1), Band("index", 100, 110, 0.3, 1), Band("leak", 100, 110, 1, 1),
-     Band("growth", 100, 110, 1.5 * 2**20, 2.5 * 2**20), Band("load", 60, 90, 0, 0.5)))
+    "leak", "a leak", ("leak:185:2",), ("-Xmx400m",), 640, 185,
+    # ZGC's live set is the lowest use of five minutes.
+    (Band("live", 175, 185, 0.5, 1, ("ZGC",)), Band("index", 175, 185, 0.5, 1, ("ZGC",)),
+     Band("leak", 175, 185, 1, 1, ("ZGC",)), Band("growth", 175, 185, 1.5 * 2**20, 2.5 * 2**20, ("ZGC",)),
+     Band("load", 100, 150, 0, 0.5)))
 
 DIRECT = Situation(
     "direct", "memory outside of the heap grows", ("direct:60:7",), ("-Xmx192m", "-XX:MaxDirectMemorySize=600m"), 512, 60,

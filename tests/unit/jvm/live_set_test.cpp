@@ -49,6 +49,42 @@ TEST(LiveSet, FollowsOldUseThatFell) {
   EXPECT_EQ(live.bytes(), 30U);
 }
 
+PerfSample g1(uint64_t old_used, uint64_t young_runs, uint64_t cycle_pauses) {
+  PerfSample out;
+  out.generations = {{1, 2, 3}, {old_used, old_used, old_used}};
+  out.collectors = {{.name = *find_collector("G1 young collection pauses"), .runs = young_runs},
+                    {.name = *find_collector("G1 full collection pauses")},
+                    {.name = *find_collector("G1 concurrent cycle pauses"), .runs = cycle_pauses}};
+  return out;
+}
+
+TEST(LiveSet, IsWhatG1LeavesAfterCyclesThatFoundNothing) {
+  LiveSet live;
+  live.add(g1(100, 10, 2), "G1", kStart);
+  live.add(g1(110, 15, 2), "G1", kStart);
+  EXPECT_FALSE(live.bytes()) << "that cycle was before we came";
+  live.add(g1(120, 16, 3), "G1", kStart);
+  live.add(g1(125, 19, 6), "G1", kStart);
+  EXPECT_FALSE(live.bytes()) << "old regions may still be collected";
+  live.add(g1(130, 20, 8), "G1", kStart);
+  EXPECT_EQ(live.bytes(), 130U);
+  live.add(g1(140, 23, 8), "G1", kStart);
+  EXPECT_EQ(live.bytes(), 130U) << "no cycle since";
+  live.add(g1(150, 24, 9), "G1", kStart);
+  live.add(g1(160, 28, 10), "G1", kStart);
+  EXPECT_EQ(live.bytes(), 160U) << "it grows";
+}
+
+TEST(LiveSet, IsWhatG1FreedAfterACycleThatFoundSomething) {
+  LiveSet live;
+  live.add(g1(100, 10, 0), "G1", kStart);
+  live.add(g1(110, 11, 2), "G1", kStart);
+  live.add(g1(60, 13, 2), "G1", kStart);
+  EXPECT_EQ(live.bytes(), 60U);
+  live.add(g1(80, 20, 2), "G1", kStart);
+  EXPECT_EQ(live.bytes(), 60U) << "what was promoted since is not known to live";
+}
+
 PerfSample whole_heap(uint64_t used) {
   PerfSample out;
   out.generations = {{used, used, used}};
