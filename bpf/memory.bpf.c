@@ -50,7 +50,7 @@ static int begin(enum stall stall) {
   const struct since* outer = bpf_map_lookup_elem(&memory_stalled, &stalled);
   if (outer && outer->stall != stall) return 0;
   // The same stall in itself does not occur: that one's end went by unseen.
-  if (bpf_map_update_elem(&memory_stalled, &stalled, &now, BPF_ANY) != 0) __sync_fetch_and_add(&memory_events_lost, 1);
+  if (bpf_map_update_elem(&memory_stalled, &stalled, &now, BPF_ANY) != 0) count_loss();
   return 0;
 }
 

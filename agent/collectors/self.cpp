@@ -1,5 +1,6 @@
 #include "agent/collectors/self.h"
 
+#include <algorithm>
 #include <array>
 #include <dirent.h>
 #include <fcntl.h>
@@ -27,6 +28,11 @@ constexpr Metric kBuildInfo{"manometer_build_info", "Version of the agent, alway
 constexpr Metric kJvms{"manometer_jvms", "JVMs known, by how they are read.", kGauge, "tier"};
 constexpr Metric kFailures{"manometer_jvm_read_failures_total", "Times a JVM's data became unreadable, by reason.",
                            kCounter, "reason"};
+constexpr Metric kUnmeasured{
+    "manometer_unmeasured",
+    "JVMs, or containers, of which something could be measured and is not; the log says why. what: allocation_stalls "
+    "(of ZGC), gc_cpu, container_stalls.",
+    kGauge, "what"};
 constexpr Metric kDenied{"manometer_processes_denied",
                          "Processes the last scan could not look into for lack of rights.", kGauge};
 constexpr Metric kBlocked{"manometer_blocked_reads", "Reads that hang now, on a file system that does not answer.",
@@ -42,8 +48,8 @@ constexpr Metric kRuns{"manometer_bpf_runs_total", "Runs of a BPF program; while
 constexpr Metric kCpu{"process_cpu_seconds_total", "User and system CPU time of the agent.", kCounter};
 constexpr Metric kRss{"process_resident_memory_bytes", "Resident memory of the agent.", kGauge};
 constexpr Metric kFds{"process_open_fds", "Open file descriptors of the agent.", kGauge};
-constexpr std::array kMetrics{kBuildInfo, kJvms,       kFailures, kDenied, kBlocked, kProbe,
-                              kLost,      kRunSeconds, kRuns,     kCpu,    kRss,     kFds};
+constexpr std::array kMetrics{kBuildInfo, kJvms,       kFailures, kUnmeasured, kDenied, kBlocked, kProbe,
+                              kLost,      kRunSeconds, kRuns,     kCpu,        kRss,    kFds};
 
 double seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
@@ -81,8 +87,23 @@ void Self::add_jvms(metrics::Batch& batch) const {
     const uint64_t count = found == sources_.jvms.failures().end() ? 0 : found->second;
     batch.add(kFailures, {}, {{"reason", std::string(to_string(failure))}}, static_cast<double>(count));
   }
+  add_unmeasured(batch);
   batch.add(kDenied, {}, static_cast<double>(sources_.discovery.denied()));
   batch.add(kBlocked, {}, static_cast<double>(sources_.pool.stuck()));
+}
+
+void Self::add_unmeasured(metrics::Batch& batch) const {
+  const auto& jvms = sources_.jvms.jvms();
+  const auto stalls = std::ranges::count_if(jvms, [](const auto& entry) {
+    const jvm::Jvm& jvm = entry.second;
+    return jvm.sample && !jvm.stalls && jvm::is_zgc(jvm.identity->collector);
+  });
+  const auto cpu = std::ranges::count_if(jvms, [](const auto& entry) { return entry.second.gc_cpu_failed; });
+  const auto containers = std::ranges::count_if(
+      sources_.containers.all(), [](const auto& entry) { return entry.second.memory && !entry.second.counted; });
+  batch.add(kUnmeasured, {}, {{"what", "allocation_stalls"}}, static_cast<double>(stalls));
+  batch.add(kUnmeasured, {}, {{"what", "gc_cpu"}}, static_cast<double>(cpu));
+  batch.add(kUnmeasured, {}, {{"what", "container_stalls"}}, static_cast<double>(containers));
 }
 
 void Self::add_probes(metrics::Batch& batch) const {

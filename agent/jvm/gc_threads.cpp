@@ -177,14 +177,16 @@ Result<void> GcThreads::read_threads(const node::Process& process) {
 
 /// True if it found one that is not decided. Looks several times, because one that works hard seldom rests.
 Result<bool> GcThreads::find_at_rest(const node::Process& process) {
-  constexpr int kLooks = 20;
+  constexpr size_t kLooks = 20;
+  constexpr size_t kReads = 200;  // so that many that never rest, which a container can have, cost a millisecond
   constexpr std::chrono::microseconds kBetween{200};
   std::vector<std::pair<const pid_t, Thread>*> running;
   for (auto& entry : named_) {
     if (entry.second.kind == Kind::kUndecided) running.push_back(&entry);
   }
   const size_t all = running.size();
-  for (int look = 0; look < kLooks && !running.empty(); ++look) {
+  const size_t looks = all == 0 ? 0 : std::clamp<size_t>(kReads / all, 1, kLooks);
+  for (size_t look = 0; look < looks && !running.empty(); ++look) {
     if (look > 0) std::this_thread::sleep_for(kBetween);
     for (auto* const entry : running) {
       const auto syscall = node::thread_syscall(process, entry->first);

@@ -161,6 +161,7 @@ void Registry::done(const ProcessKey& key, uint64_t reader_number, PerfReader re
   if (const JvmIdentity* identity = reader.identity()) jvm.identity = *identity;
   jvm.tier = reader.tier();
   jvm.look_again_at.reset();
+  jvm.gc_cpu_failed = reader.cpu_error().has_value();
   if (const auto& error = reader.cpu_error()) {
     const std::string cause = fmt::format("process {}: its GC's CPU time is not known", key.pid);
     log_.warn(cause, fmt::format("{}: {}", cause, printable(error->message())));

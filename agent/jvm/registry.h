@@ -34,6 +34,7 @@ struct Jvm {
   GcTotals gc;
   LiveSet live;
   std::optional<gc_process> stalls;  // of the last sample
+  bool gc_cpu_failed = false;        // there too: it should be known and is not
   PressureHistory history;
   Pressure pressure;  // as of the last sample
 

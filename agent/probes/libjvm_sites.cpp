@@ -1,15 +1,21 @@
 #include "agent/probes/libjvm_sites.h"
 
+#include <algorithm>
 #include <array>
-#include <gelf.h>
-#include <memory>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <elf.h>
 #include <optional>
+#include <span>
 #include <string_view>
+#include <unistd.h>
 
 namespace manometer::probes {
 namespace {
 
-// JDK 25 has 1.7 MB of .symtab and 3.3 MB of names.
+// JDK 25 has 34 sections and 10 segments, 1.7 MB of symbols and 3.3 MB of names.
+constexpr size_t kMaxHeaders = 1024;
 constexpr uint64_t kMaxSectionBytes = 16 << 20;
 // One for each ZGC in the library; JDK 21 has two.
 constexpr size_t kMaxSites = 4;
@@ -27,60 +33,53 @@ constexpr std::array kFunctions{
     Function{"_ZNK18XStatCriticalPhase12register_endE", &LibjvmSites::stall_end},
 };
 
-struct EndElf {
-  void operator()(Elf* elf) const { ::elf_end(elf); }
-};
-using ElfFile = std::unique_ptr<Elf, EndElf>;
-
-Error elf_error(const char* what) {
-  return Error(std::string("libjvm.so: ") + what + ": " + ::elf_errmsg(-1));
-}
-
-Result<ElfFile> open_elf(int file) {
-  ::elf_version(EV_CURRENT);
-  // Not by mmap: a file that is cut short meanwhile would kill us.
-  ElfFile elf(::elf_begin(file, ELF_C_READ, nullptr));
-  if (!elf) return elf_error("open");
-  if (::elf_kind(elf.get()) != ELF_K_ELF || ::gelf_getclass(elf.get()) != ELFCLASS64)
-    return Error("libjvm.so: not an ELF file for 64 bits");
-  return elf;
-}
-
-/// A section of at most kMaxSectionBytes; nullptr if it cannot be had.
-const Elf_Data* read_section(Elf_Scn* section) {
-  GElf_Shdr header{};
-  if (section == nullptr || ::gelf_getshdr(section, &header) == nullptr) return nullptr;
-  if (header.sh_type == SHT_NOBITS || header.sh_size > kMaxSectionBytes) return nullptr;
-  return ::elf_getdata(section, nullptr);
-}
-
-/// nullptr: stripped.
-Elf_Scn* symbol_table(Elf* elf) {
-  Elf_Scn* section = nullptr;
-  while ((section = ::elf_nextscn(elf, section)) != nullptr) {
-    GElf_Shdr header{};
-    if (::gelf_getshdr(section, &header) != nullptr && header.sh_type == SHT_SYMTAB) return section;
+/// Each part is read once, by its own bound, and then looked at: a library for ELF trusts what the file says of its
+/// sizes, with which a sparse one would take all our memory.
+template <typename T>
+Result<std::vector<T>> read_part(int file, uint64_t offset, size_t count) {
+  std::vector<T> part(count);
+  const auto bytes = std::as_writable_bytes(std::span(part));
+  size_t used = 0;
+  while (used < bytes.size()) {
+    const ssize_t n = ::pread(file, &bytes[used], bytes.size() - used, static_cast<off_t>(offset + used));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return Error::from_errno("read libjvm.so");
+    if (n == 0) return Error("libjvm.so: ends before what it says it has");
+    used += static_cast<size_t>(n);
   }
-  return nullptr;
+  return part;
 }
 
-std::string_view text_of(const Elf_Data* data) {
-  if (data == nullptr || data->d_buf == nullptr) return {};
-  return {static_cast<const char*>(data->d_buf), data->d_size};
+Result<Elf64_Ehdr> read_header(int file) {
+  constexpr auto kOrder = std::endian::native == std::endian::little ? ELFDATA2LSB : ELFDATA2MSB;
+  const auto read = read_part<Elf64_Ehdr>(file, 0, 1);
+  if (!read) return read.error();
+  const Elf64_Ehdr& header = read->front();
+  const auto* const ident = static_cast<const unsigned char*>(header.e_ident);
+  if (std::memcmp(ident, ELFMAG, SELFMAG) != 0 || ident[EI_CLASS] != ELFCLASS64 || ident[EI_DATA] != kOrder)
+    return Error("libjvm.so: not an ELF file for 64 bits");
+  if (header.e_shnum > kMaxHeaders || header.e_phnum > kMaxHeaders) return Error("libjvm.so: too many headers");
+  if ((header.e_shnum > 0 && header.e_shentsize != sizeof(Elf64_Shdr)) ||
+      (header.e_phnum > 0 && header.e_phentsize != sizeof(Elf64_Phdr)))
+    return Error("libjvm.so: headers of a wrong size");
+  return header;
+}
+
+template <typename T>
+Result<std::vector<T>> read_section(int file, const Elf64_Shdr& section) {
+  if (section.sh_type == SHT_NOBITS || section.sh_size > kMaxSectionBytes)
+    return Error("libjvm.so: symbols or names of more than 16 MiB");
+  return read_part<T>(file, section.sh_offset, section.sh_size / sizeof(T));
 }
 
 /// The file's offset of what is loaded there as code.
-std::optional<uint64_t> file_offset(Elf* elf, uint64_t address) {
-  size_t count = 0;
-  if (::elf_getphdrnum(elf, &count) != 0) return std::nullopt;
-  for (size_t i = 0; i < count; ++i) {
-    GElf_Phdr header{};
-    if (::gelf_getphdr(elf, static_cast<int>(i), &header) == nullptr) return std::nullopt;
-    const bool is_code = header.p_type == PT_LOAD && (header.p_flags & PF_X) != 0;
-    if (is_code && address >= header.p_vaddr && address - header.p_vaddr < header.p_filesz)
-      return address - header.p_vaddr + header.p_offset;
-  }
-  return std::nullopt;
+std::optional<uint64_t> file_offset(std::span<const Elf64_Phdr> segments, uint64_t address) {
+  const auto found = std::ranges::find_if(segments, [&](const Elf64_Phdr& segment) {
+    const bool is_code = segment.p_type == PT_LOAD && (segment.p_flags & PF_X) != 0;
+    return is_code && address >= segment.p_vaddr && address - segment.p_vaddr < segment.p_filesz;
+  });
+  if (found == segments.end()) return std::nullopt;
+  return address - found->p_vaddr + found->p_offset;
 }
 
 /// nullptr: none of ours. A name goes on behind ours with arguments; a dot in them is of a part that was split off.
@@ -96,39 +95,39 @@ const Function* function_of(std::string_view names, size_t offset) {
   return nullptr;
 }
 
-Result<void> find_in(Elf* elf, const Elf_Data* symbols, std::string_view names, LibjvmSites& sites) {
-  const size_t count = symbols->d_size / sizeof(Elf64_Sym);
-  for (size_t i = 0; i < count; ++i) {
-    GElf_Sym symbol{};
-    if (::gelf_getsym(const_cast<Elf_Data*>(symbols), static_cast<int>(i), &symbol) == nullptr) break;
-    if (GELF_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_shndx == SHN_UNDEF) continue;
+Result<LibjvmSites> find_in(std::span<const Elf64_Sym> symbols, std::string_view names,
+                            std::span<const Elf64_Phdr> segments) {
+  LibjvmSites sites;
+  for (const Elf64_Sym& symbol : symbols) {
+    if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_shndx == SHN_UNDEF) continue;
     const Function* function = function_of(names, symbol.st_name);
     if (function == nullptr) continue;
     std::vector<uint64_t>& found = sites.*(function->sites);
-    const auto offset = file_offset(elf, symbol.st_value);
+    const auto offset = file_offset(segments, symbol.st_value);
     if (!offset) return Error("libjvm.so: a function that is not in its code");
     if (found.size() == kMaxSites) return Error("libjvm.so: one function too often");
     found.push_back(*offset);
   }
-  return {};
+  return sites;
 }
 
 }  // namespace
 
 Result<LibjvmSites> find_libjvm_sites(int file) {
-  const auto elf = open_elf(file);
-  if (!elf) return elf.error();
-  LibjvmSites sites;
-  // The format has one at most, and reading as many as a file can name would take all our memory.
-  Elf_Scn* const section = symbol_table(elf->get());
-  const Elf_Data* symbols = read_section(section);
-  if (symbols == nullptr || symbols->d_buf == nullptr) return sites;
-  GElf_Shdr header{};
-  ::gelf_getshdr(section, &header);
-  const std::string_view names = text_of(read_section(::elf_getscn(elf->get(), header.sh_link)));
-  const auto found = find_in(elf->get(), symbols, names, sites);
-  if (!found) return found.error();
-  return sites;
+  const auto header = read_header(file);
+  if (!header) return header.error();
+  const auto sections = read_part<Elf64_Shdr>(file, header->e_shoff, header->e_shnum);
+  if (!sections) return sections.error();
+  const auto table = std::ranges::find(*sections, SHT_SYMTAB, &Elf64_Shdr::sh_type);
+  if (table == sections->end()) return LibjvmSites();  // stripped
+  if (table->sh_link >= sections->size()) return Error("libjvm.so: symbols without names");
+  const auto symbols = read_section<Elf64_Sym>(file, *table);
+  if (!symbols) return symbols.error();
+  const auto names = read_section<char>(file, (*sections)[table->sh_link]);
+  if (!names) return names.error();
+  const auto segments = read_part<Elf64_Phdr>(file, header->e_phoff, header->e_phnum);
+  if (!segments) return segments.error();
+  return find_in(*symbols, {names->data(), names->size()}, *segments);
 }
 
 }  // namespace manometer::probes

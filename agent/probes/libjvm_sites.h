@@ -16,8 +16,8 @@ struct LibjvmSites {
 };
 
 /// Finds them by their names in .symtab. file: a regular one, open for reading; it is hostile, may be changed
-/// meanwhile, and can hang: for the blocking pool only. An Error: it is no ELF file for 64 bits, or has such functions
-/// too often.
+/// meanwhile, and can hang: for the blocking pool only. An Error: it is no ELF file for 64 bits, not what
+/// it says it is, or has such functions too often.
 Result<LibjvmSites> find_libjvm_sites(int file);
 
 }  // namespace manometer::probes

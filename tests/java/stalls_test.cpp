@@ -85,11 +85,12 @@ TEST_P(Stalls, AddUpAsTheLogSays) {
   jvm.command(kRetain);
   EXPECT_EQ(scrape_measured(agent, jvm).value(kCount, jvm.labels()), 0);
   constexpr double kEnough = 20;  // to tell anything
-  ASSERT_TRUE(eventually([&] {
+  EXPECT_TRUE(eventually([&] {
     jvm.command(kStorm);
     return fresh_scrape(agent, jvm.labels()).value(kCount, jvm.labels()) >= kEnough;
   }));
   const Moment end = quiet_moment(agent, jvm);
+  EXPECT_EQ(end.scraped.value("manometer_unmeasured", {{"what", "allocation_stalls"}}), 0);
   jvm.end();
   const std::vector<double> log = jvm.stall_seconds();
   EXPECT_EQ(end.value(kCount), static_cast<double>(log.size()));
@@ -134,6 +135,7 @@ TEST_P(Stalls, AreLeftOutWithoutTheNamesOfFunctions) {
   const Moment moment = quiet_moment(agent, jvm);
   EXPECT_FALSE(moment.scraped.value(kCount, moment.labels));
   EXPECT_TRUE(moment.scraped.value("manometer_jvm_heap_used_bytes", moment.labels)) << "the rest is there";
+  EXPECT_EQ(moment.scraped.value("manometer_unmeasured", {{"what", "allocation_stalls"}}), 1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Jdks, Stalls, testing::ValuesIn(zgcs()),

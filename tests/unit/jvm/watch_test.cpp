@@ -159,6 +159,17 @@ TEST_F(WatchTest, KnowsTheLoadOfAConcurrentCollectorByItsThreads) {
   EXPECT_FALSE(find(60)->pressure.gc || find(60)->pressure.load) << "its threads are not to be seen";
 }
 
+TEST_F(WatchTest, GcCpuThatCannotBeKnownCostsOnlyItself) {
+  node_.add_jvm({.pid = kPid}, test::PerfData::from_fixture("17-zgc").build());
+  node_.add_thread(kPid, {.id = 43, .name = "ZWorker#0", .cpu_ticks = 5});
+  std::ofstream(node_.process(kPid) / "task/43/syscall") << "nonsense\n";
+  start();
+  ASSERT_TRUE(run_until([&] { return find(kPid) != nullptr && find(kPid)->sample; }));
+  EXPECT_TRUE(find(kPid)->gc_cpu_failed);
+  EXPECT_FALSE(find(kPid)->sample->gc_cpu);
+  EXPECT_FALSE(find(kPid)->refusal);
+}
+
 TEST_F(WatchTest, TakesGcCpuFromTheCountersOfThoseThatHaveIt) {
   const auto source_of = [&](pid_t pid) {
     const Jvm* jvm = find(pid);

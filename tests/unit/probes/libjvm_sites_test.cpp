@@ -3,11 +3,13 @@
 #include <array>
 #include <cstring>
 #include <dlfcn.h>
+#include <elf.h>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <memory>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <gmock/gmock.h>
@@ -89,6 +91,36 @@ void expect_within(const std::string& bytes) {
   if (!sites) return;
   EXPECT_LE(sites->stall_begin.size(), 4U);
   EXPECT_LE(sites->stall_end.size(), 4U);
+}
+
+/// 40 MB of memory at most for what a file of a GB says it has.
+TEST(LibjvmSites, OfAHugeFileTakeLittleMemory) {
+  constexpr uint64_t kSections = 15'000'000;
+  Elf64_Ehdr header{};
+  std::memcpy(header.e_ident, ELFMAG, SELFMAG);
+  header.e_ident[EI_CLASS] = ELFCLASS64;
+  header.e_ident[EI_DATA] = ELFDATA2LSB;
+  header.e_shoff = sizeof(header);
+  header.e_shentsize = sizeof(Elf64_Shdr);
+  Elf64_Shdr first{};
+  first.sh_size = kSections;  // where e_shnum, with its 16 bits, is 0
+  Elf64_Shdr symbols{};
+  symbols.sh_type = SHT_SYMTAB;
+  symbols.sh_size = kSections * sizeof(Elf64_Shdr);
+  const auto bytes = [](const auto& part) { return std::string(reinterpret_cast<const char*>(&part), sizeof(part)); };
+  for (const uint16_t count : std::array<uint16_t, 2>{0, 2}) {
+    header.e_shnum = count;
+    const TempDir directory;
+    directory.write("libjvm.so", bytes(header) + bytes(first) + bytes(symbols));
+    std::filesystem::resize_file(directory.path() / "libjvm.so", kSections * sizeof(Elf64_Shdr));
+    rusage before{};
+    ::getrusage(RUSAGE_SELF, &before);
+    const auto sites = find_libjvm_sites(open_file(directory.path() / "libjvm.so").get());
+    rusage after{};
+    ::getrusage(RUSAGE_SELF, &after);
+    EXPECT_FALSE(sites.ok() && sites->tells_stalls());
+    EXPECT_LE(after.ru_maxrss - before.ru_maxrss, 40'000);
+  }
 }
 
 TEST(LibjvmSites, OfACutFileAreNotReadBeyondIt) {
