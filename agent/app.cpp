@@ -66,15 +66,14 @@ struct App::Parts {
   }
 
   /// Without the probe, or a cgroup2 tree to put it on, requests stay unmeasured.
-  Result<void> watch_requests(const RunConfig& config, metrics::Buckets buckets) {
+  Result<void> watch_requests(const RunConfig& config) {
     using requests::Watch;
     probes::RequestProbe* const probe = probes->request();
     if (probe == nullptr) return {};
     auto cgroups = node::open_cgroup2_root(watch->cgroup_mount(), config.host.proc);
     if (!cgroups) return std::move(cgroups).error();
-    requests =
-        std::make_unique<Watch>(loop, watch->pool(), watch->containers(), *probe, *std::move(cgroups), watch->log(),
-                                Watch::Options{std::move(buckets), config.routes, config.scan_interval});
+    requests = std::make_unique<Watch>(loop, watch->pool(), watch->containers(), *probe, *std::move(cgroups),
+                                       watch->log(), Watch::Options{config.routes, config.scan_interval});
     watch->registry().on_found = [this](const jvm::FoundJvm& jvm, const container::Target& target) {
       requests->add(Watch::Reason::kIsJvm, {jvm.key, jvm.namespace_pid, jvm.cgroup, jvm.process}, target);
     };
@@ -92,28 +91,29 @@ struct App::Parts {
     return {};
   }
 
-  void watch_stalls() {
+  void watch_gc() {
     if (probes->gc() == nullptr) return;
-    stalls = std::make_unique<jvm::GcWatch>(watch->pool(), *probes->gc(), watch->log());
+    gc = std::make_unique<jvm::GcWatch>(watch->pool(), *probes->gc(), watch->log());
     jvm::Registry& registry = watch->registry();
-    registry.on_identified = [this](const ProcessKey& key, const node::Process& process,
-                                    const jvm::JvmIdentity& identity) {
-      if (jvm::is_zgc(identity.collector)) stalls->add(key, process);
+    registry.on_looked_at = [this](const ProcessKey& key, const jvm::PerfReader& reader) {
+      const jvm::JvmIdentity* identity = reader.identity();
+      gc->add(key, reader.process(), reader.words(), identity != nullptr && jvm::is_zgc(identity->collector));
     };
-    registry.read_stalls = [this](const ProcessKey& key) { return stalls->read(key); };
+    registry.read_stalls = [this](const ProcessKey& key) { return gc->stalls(key); };
   }
 
   void on_jvm_gone(const ProcessKey& key) const {
     if (requests) requests->remove(requests::Watch::Reason::kIsJvm, key);
-    if (stalls) stalls->remove(key);
+    if (gc) gc->remove(key);
   }
 
   boost::asio::io_context loop{1};
   boost::asio::signal_set signals;
   boost::asio::posix::stream_descriptor standard_input;
   std::unique_ptr<jvm::Watch> watch;
+  std::optional<metrics::Buckets> buckets;
   std::unique_ptr<probes::Probes> probes;
-  std::unique_ptr<jvm::GcWatch> stalls;             // nullptr: not measured
+  std::unique_ptr<jvm::GcWatch> gc;                 // nullptr: not measured
   std::unique_ptr<requests::Watch> requests;        // the same
   std::unique_ptr<requests::ProcessFinder> finder;  // the same
   std::unique_ptr<http::Scrape> scrape;
@@ -141,21 +141,23 @@ Result<std::unique_ptr<App>> App::make(const RunConfig& config) {
   bpf::set_up_libbpf_log();
   auto buckets = metrics::Buckets::make(config.buckets);
   if (!buckets) return std::move(buckets).error().with_context("--buckets");
+  parts->buckets = *std::move(buckets);
   const probes::Probes::Options options{
       config.bpf && config.variant == Variant::kNode,
       config.host.proc,
-      {buckets->bounds_ns(), config.routes, static_cast<uint32_t>(config.max_series)}};
+      {parts->buckets->bounds_ns(), config.routes, static_cast<uint32_t>(config.max_series)}};
   parts->probes = std::make_unique<probes::Probes>(
       parts->loop, options, [parts = parts.get()](const process_event& event) { parts->on_process(event); });
   if (auto* const memory = parts->probes->memory()) parts->watch->containers().count_with(*memory);
-  const auto requests = parts->watch_requests(config, *std::move(buckets));
+  const auto requests = parts->watch_requests(config);
   if (!requests) spdlog::warn("requests are not measured: {}", printable(requests.error().message()));
-  parts->watch_stalls();
+  parts->watch_gc();
   jvm::Watch& watching = *parts->watch;
   watching.registry().on_gone = [parts = parts.get()](const ProcessKey& key) { parts->on_jvm_gone(key); };
   parts->scrape = std::make_unique<http::Scrape>(
       collectors::make_collectors({watching.containers(), watching.registry(), watching.discovery(), *parts->probes,
-                                   watching.pool(), parts->requests.get(), parts->finder.get()}),
+                                   watching.pool(), *parts->buckets, parts->gc.get(), parts->requests.get(),
+                                   parts->finder.get()}),
       [parts = parts.get()] { return parts->watch->ready() && (!parts->finder || parts->finder->scanned()); },
       *parts->server, watching.log());
   return std::unique_ptr<App>(new App(std::move(parts)));

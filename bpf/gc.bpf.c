@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-// Measures how long threads of a JVM wait for its collector to free memory: what no counter of the JVM tells. Attached
-// to functions of libjvm, at their entries only: a return probe changes the stack of somebody else's process.
+// Measures how long a JVM stands still for its collector, and how long its threads wait until that has freed memory.
+// Attached to places in libjvm, and to entries of functions only: a return probe changes the stack of somebody else's
+// process.
 
 #include "kernel_types.h"
 
@@ -8,6 +9,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "gc.h"
+#include "histogram.bpf.h"
 #include "pid_namespace.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
@@ -29,7 +31,22 @@ struct {
   __type(value, struct gc_wait);
 } gc_waits SEC(".maps");
 
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, GC_HISTOGRAMS);
+  __type(key, struct gc_histogram_key);
+  __type(value, struct latency_histogram);
+} gc_histograms SEC(".maps");
+
+const struct latency_histogram no_pauses = {};
+
 __u64 gc_waits_lost = 0;
+__u64 gc_pauses_lost = 0;
+
+static __always_inline struct gc_process* current_process(__u32* pid) {
+  *pid = agent_pid_of((struct task_struct*)bpf_get_current_task());
+  return bpf_map_lookup_elem(&gc_processes, pid);
+}
 
 SEC("uprobe")
 int gc_stall_begin(void* context) {
@@ -53,5 +70,87 @@ int gc_stall_end(void* context) {
   if (!process) return 0;
   __sync_fetch_and_add(&process->stall_ns, bpf_ktime_get_ns() - wait.began_ns);
   __sync_fetch_and_add(&process->stalls, 1);
+  return 0;
+}
+
+/* What the JVM says is the cause of the collection that runs or, between two, of the last one. */
+static __always_inline __u32 cause_of(const struct gc_process* process) {
+  char text[GC_CAUSE + 1] = {};
+  if (process->words.cause == 0) return 0;
+  bpf_probe_read_user_str(text, sizeof(text), (const void*)process->words.cause);
+  __u32 running = gc_hash(text);
+  if (running != gc_hash("No GC")) return running;
+  bpf_probe_read_user_str(text, sizeof(text), (const void*)process->words.last_cause);
+  return gc_hash(text);
+}
+
+/* The last of the JVM's collectors that has run since the stop began; GC_COLLECTORS: none did. */
+static __always_inline __u32 collector_of(const struct gc_process* process) {
+  __u32 collector = GC_COLLECTORS;
+  for (__u32 i = 0; i < GC_COLLECTORS; ++i) {
+    __u64 runs = 0;
+    if (process->words.runs[i] == 0) continue;
+    if (bpf_probe_read_user(&runs, sizeof(runs), (const void*)process->words.runs[i]) != 0) continue;
+    if (runs != process->runs[i]) collector = i;
+  }
+  return collector;
+}
+
+/* Only the one thread of a JVM that stops all others comes here. */
+static __always_inline __u32 series_of(struct gc_process* process, __u32 key) {
+  __u32 i = 0;
+  while (i < GC_SERIES && process->series[i] != key && process->series[i] != 0) ++i;
+  if (i < GC_SERIES) process->series[i] = key;
+  return i;
+}
+
+static __always_inline void add_pause(__u32 pid, __u32 index, __u64 ns) {
+  struct gc_histogram_key key = {.pid = pid, .index = index};
+  struct latency_histogram* histogram = bpf_map_lookup_elem(&gc_histograms, &key);
+  if (!histogram) {
+    bpf_map_update_elem(&gc_histograms, &key, &no_pauses, BPF_NOEXIST);
+    histogram = bpf_map_lookup_elem(&gc_histograms, &key);
+  }
+  if (histogram) {
+    observe_in(histogram, ns);
+  } else {
+    count(&gc_pauses_lost);
+  }
+}
+
+SEC("uprobe")
+int gc_safepoint_begin(void* context) {
+  __u32 pid = 0;
+  struct gc_process* process = current_process(&pid);
+  if (!process) return 0;
+  process->collects = 0;
+  for (__u32 i = 0; i < GC_COLLECTORS; ++i)
+    bpf_probe_read_user(&process->runs[i], sizeof(process->runs[i]), (const void*)process->words.runs[i]);
+  process->began_ns = bpf_ktime_get_ns();
+  return 0;
+}
+
+/* Some collections say so, of some only a counter tells. */
+SEC("uprobe")
+int gc_collects(void* context) {
+  __u32 pid = 0;
+  struct gc_process* process = current_process(&pid);
+  if (process) process->collects = 1;
+  return 0;
+}
+
+SEC("uprobe")
+int gc_safepoint_end(void* context) {
+  __u64 now = bpf_ktime_get_ns();
+  __u32 pid = 0;
+  struct gc_process* process = current_process(&pid);
+  if (!process || process->began_ns == 0) return 0;
+  __u64 ns = now - process->began_ns;
+  process->began_ns = 0;
+  count(&process->safepoints);
+  add(&process->safepoint_ns, ns);
+  __u32 collector = collector_of(process);
+  if (!process->collects && collector == GC_COLLECTORS) return 0;
+  add_pause(pid, series_of(process, gc_series_key(cause_of(process), collector)), ns);
   return 0;
 }

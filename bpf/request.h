@@ -8,14 +8,10 @@
  * each stage, then those of the duration, one for each series, the last of them for what found no series left.
  */
 
-#ifdef __cplusplus
-#include <linux/types.h>
-#endif
+#include "histogram.h"
 
 #define REQUEST_TARGETS 1024 /* watched processes at most */
 #define REQUEST_SERIES 256   /* series of the duration at most, for one target */
-#define REQUEST_SLOTS 199    /* 161 bounds of the native schema, at most 32 classic ones, one slot above: 194 */
-#define REQUEST_BOUNDS 256   /* for a binary search; what is not used is 2^64 - 1 */
 #define REQUEST_PENDING 8    /* requests of one connection that wait for their responses, pipelined */
 #define REQUEST_LINE 32      /* bytes of a line that are looked at: "Transfer-Encoding: chunked", a 15-digit length */
 #define REQUEST_TEXT 128     /* bytes of a segment that are loaded at once, to look at their lines */
@@ -73,14 +69,9 @@ struct request_target {
   __u32 series[REQUEST_SERIES]; /* request_series_key() of each; 0: free */
 };
 
-struct request_histogram {
-  __u64 sum_ns;
-  __u64 counts[REQUEST_SLOTS];
-};
-
 union request_entry {
   struct request_target target;
-  struct request_histogram histogram;
+  struct latency_histogram histogram;
 };
 
 /* code: 100 to 999; route: 0 for none. Never 0. */
@@ -194,7 +185,7 @@ struct request_route_key {
 };
 
 #ifdef __cplusplus
-static_assert(sizeof(request_target) <= sizeof(request_histogram));
+static_assert(sizeof(request_target) <= sizeof(latency_histogram));
 static_assert(sizeof(request_entry) == 1600);
 static_assert(sizeof(request_socket) == 696);
 static_assert(sizeof(request_gauges) == 32);

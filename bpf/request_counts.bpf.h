@@ -11,10 +11,8 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "histogram.bpf.h"
 #include "request.h"
-
-/* Inclusive upper bounds of a histogram's slots. */
-const volatile __u64 slot_bounds[REQUEST_BOUNDS] = {};
 
 /* Series of the duration that a target may have, at most REQUEST_SERIES; one more follows, for the rest. */
 const volatile __u32 max_series = 24;
@@ -52,32 +50,10 @@ static __always_inline union request_entry* entry_of(__u32 target, __u32 index) 
   return entries ? bpf_map_lookup_elem(entries, &index) : NULL;
 }
 
-static __always_inline void add(__u64* counter, __u64 number) {
-  __sync_fetch_and_add(counter, number);
-}
-
-static __always_inline void count(__u64* counter) {
-  add(counter, 1);
-}
-
-/* The first slot whose bound is not below ns. */
-static __always_inline __u32 slot_of(__u64 ns) {
-  __u32 slot = 0;
-#pragma unroll
-  for (__u32 step = REQUEST_BOUNDS / 2; step > 0; step /= 2) {
-    if (slot_bounds[(slot + step - 1) & (REQUEST_BOUNDS - 1)] < ns) slot += step;
-  }
-  return slot;
-}
-
 /* Global, as those below, so that the verifier looks at it once and not at each call. */
 __noinline int observe(__u32 target, __u32 index, __u64 ns) {
   union request_entry* entry = entry_of(target, index);
-  if ((__s64)ns < 0) ns = 0; /* of two clock readings on two CPUs the first may be counted last */
-  __u32 slot = slot_of(ns);
-  if (!entry || slot >= REQUEST_SLOTS) return 0;
-  count(&entry->histogram.counts[slot]);
-  __sync_fetch_and_add(&entry->histogram.sum_ns, ns);
+  if (entry) observe_in(&entry->histogram, ns);
   return 0;
 }
 

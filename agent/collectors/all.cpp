@@ -14,10 +14,10 @@ std::vector<std::unique_ptr<Collector>> make_collectors(const Sources& sources) 
   std::vector<std::unique_ptr<Collector>> all;
   all.push_back(std::make_unique<ContainerMemory>(sources.containers));
   all.push_back(std::make_unique<JvmHeap>(sources.jvms));
-  all.push_back(std::make_unique<JvmGc>(sources.jvms));
+  all.push_back(std::make_unique<JvmGc>(sources.jvms, sources.gc, sources.buckets));
   all.push_back(std::make_unique<JvmPressure>(sources.jvms));
   all.push_back(std::make_unique<JvmRuntime>(sources.jvms));
-  all.push_back(std::make_unique<HttpRequests>(sources.requests));
+  all.push_back(std::make_unique<HttpRequests>(sources.requests, sources.buckets));
   all.push_back(std::make_unique<Self>(sources));
   return all;
 }

@@ -12,8 +12,12 @@ class Index;
 }
 namespace jvm {
 class Discovery;
+class GcWatch;
 class Registry;
 }  // namespace jvm
+namespace metrics {
+class Buckets;
+}
 namespace probes {
 class Probes;
 }
@@ -32,7 +36,9 @@ struct Sources {
   const jvm::Discovery& discovery;
   const probes::Probes& probes;
   const BlockingPool& pool;
-  const requests::Watch* requests;        // nullptr: they are not measured
+  const metrics::Buckets& buckets;        // of histograms that the kernel counts
+  const jvm::GcWatch* gc;                 // nullptr: it is not measured
+  const requests::Watch* requests;        // the same
   const requests::ProcessFinder* finder;  // the same
 };
 

@@ -10,6 +10,7 @@ using metrics::kCounter;
 using metrics::kGauge;
 using metrics::kHistogram;
 using metrics::Metric;
+using metrics::seconds;
 
 constexpr Metric kDuration{"manometer_http_request_duration_seconds",
                            "From the arrival of a request's first byte to the departure of its response's last.",
@@ -42,18 +43,12 @@ constexpr Metric kUnattached{"manometer_http_unattached_cgroups",
 constexpr std::array kMetrics{kDuration,    kStages[0],  kStages[1], kStages[2], kInFlight, kOldestUnread, kConnections,
                               kQueueLength, kQueueLimit, kUnmatched, kNoRequest, kOther,    kUnattached};
 
-constexpr double kNanosecondsPerSecond = 1e9;
-
 constexpr std::array<std::string_view, REQUEST_METHODS> kMethods{"OTHER",  "GET",     "HEAD",    "POST",  "PUT",
                                                                  "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"};
 
 constexpr std::array<std::string_view, REQUEST_UNMATCHED_REASONS> kReasons{
     "not_http",     "before_agent",  "pipeline_full", "out_of_order", "too_complex",
     "client_reset", "server_closed", "timed_out",     "bad_response"};
-
-double seconds(uint64_t ns) {
-  return static_cast<double>(ns) / kNanosecondsPerSecond;
-}
 
 uint64_t monotonic_ns() {
   timespec now{};
@@ -86,20 +81,12 @@ std::span<const Metric> HttpRequests::metrics() const {
   return kMetrics;
 }
 
-void HttpRequests::add_histogram(metrics::Batch& batch, const Metric& metric, const metrics::Labels& target,
-                                 const metrics::Labels& more, const request_histogram& histogram) const {
-  const metrics::Buckets& buckets = requests_->buckets();
-  const std::vector<uint64_t> slots(histogram.counts, histogram.counts + buckets.bounds_ns().size() + 1);
-  batch.add_histogram(metric, target, more, buckets.classic_seconds(), buckets.cumulative(slots),
-                      seconds(histogram.sum_ns));
-}
-
 void HttpRequests::add_counts(metrics::Batch& batch, const metrics::Labels& target,
                               const probes::RequestProbe::Counts& counts) const {
   for (size_t stage = 0; stage < kStages.size(); ++stage)
-    add_histogram(batch, kStages[stage], target, {}, counts.stages[stage]);
+    batch.add_histogram(kStages[stage], target, {}, buckets_, counts.stages[stage]);
   for (const auto& series : counts.durations)
-    add_histogram(batch, kDuration, target, labels_of(series, requests_->routes()), series.histogram);
+    batch.add_histogram(kDuration, target, labels_of(series, requests_->routes()), buckets_, series.histogram);
   for (size_t reason = 0; reason < kReasons.size(); ++reason) {
     batch.add(kUnmatched, target, {{"reason", std::string(kReasons[reason])}},
               static_cast<double>(counts.target.unmatched[reason]));

@@ -8,8 +8,9 @@ namespace manometer::collectors {
 /// Requests of the watched processes: durations, their stages, and what waits now.
 class HttpRequests : public Collector {
  public:
-  /// requests: nullptr if they are not measured; must outlive the collector.
-  explicit HttpRequests(const requests::Watch* requests) : requests_(requests) {}
+  /// requests: nullptr if they are not measured. Both must outlive the collector.
+  HttpRequests(const requests::Watch* requests, const metrics::Buckets& buckets)
+      : requests_(requests), buckets_(buckets) {}
 
   std::string_view name() const override { return "http_requests"; }
   std::span<const metrics::Metric> metrics() const override;
@@ -18,10 +19,9 @@ class HttpRequests : public Collector {
  private:
   void add_counts(metrics::Batch& batch, const metrics::Labels& target,
                   const probes::RequestProbe::Counts& counts) const;
-  void add_histogram(metrics::Batch& batch, const metrics::Metric& metric, const metrics::Labels& target,
-                     const metrics::Labels& more, const request_histogram& histogram) const;
 
   const requests::Watch* requests_;
+  const metrics::Buckets& buckets_;
 };
 
 }  // namespace manometer::collectors

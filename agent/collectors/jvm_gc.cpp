@@ -1,19 +1,25 @@
 #include "agent/collectors/jvm_gc.h"
 
+#include <algorithm>
 #include <array>
+#include <functional>
+#include <iterator>
+#include <map>
 
 namespace manometer::collectors {
 namespace {
 
 using metrics::kCounter;
-using metrics::kSummary;
+using metrics::kHistogram;
 using metrics::Metric;
+using metrics::seconds;
 
 constexpr Metric kPause{
     "manometer_jvm_gc_pause_seconds",
-    "Pauses for garbage collection, the time to reach them included, since the agent knows the JVM. collector: "
-    "as its MXBean is called.",
-    kSummary, "collector,cause"};
+    "Pauses for garbage collection, the time to reach them included, since the agent knows the JVM. collector: as its "
+    "MXBean is called. source: usdt or symbols (seen by the kernel at such places of libjvm, each by itself), counters "
+    "(the JVM's own; no buckets).",
+    kHistogram, "source,collector,cause"};
 constexpr Metric kCpu{
     "manometer_jvm_gc_cpu_seconds_total",
     "CPU time of the threads that collect garbage. source: counters (the JVM's own; G1 and Parallel of "
@@ -32,9 +38,26 @@ constexpr Metric kStallSeconds{"manometer_jvm_allocation_stall_seconds_total",
                                "How long threads waited until ZGC had freed memory, each by itself.", kCounter};
 constexpr std::array kMetrics{kPause, kCpu, kSafepoints, kSafepointSeconds, kSyncSeconds, kStalls, kStallSeconds};
 
-double seconds(uint64_t ns) {
-  constexpr double kNanosecondsPerSecond = 1e9;
-  return static_cast<double>(ns) / kNanosecondsPerSecond;
+/// Labels of kPause; what is not known is left out.
+metrics::Labels labels_of(std::string_view source, std::string_view collector, std::string_view cause) {
+  metrics::Labels labels{{"source", std::string(source)}};
+  if (!collector.empty()) labels.push_back({"collector", std::string(collector)});
+  if (!cause.empty()) labels.push_back({"cause", std::string(cause)});
+  return labels;
+}
+
+/// MXBean name of the collector of pauses with this key. ZGC of JDK 11 counts nothing, and is its own; where there is
+/// one only, it need not count what it does in a pause (Shenandoah of JDK 11 does not).
+std::string_view collector_of(uint32_t series, const std::optional<jvm::JvmIdentity>& identity) {
+  if (!identity || series == 0) return "";
+  if (identity->collectors.empty()) return identity->collector;
+  const uint32_t collector = identity->collectors.size() == 1 ? 0 : gc_collector_of(series);
+  return collector < identity->collectors.size() ? identity->collectors[collector].bean : "";
+}
+
+void add(latency_histogram& sum, const latency_histogram& more) {
+  sum.sum_ns += more.sum_ns;
+  std::ranges::transform(sum.counts, more.counts, std::begin(sum.counts), std::plus());
 }
 
 void add_seconds(metrics::Batch& batch, const Metric& metric, const metrics::Labels& target,
@@ -48,26 +71,49 @@ std::span<const Metric> JvmGc::metrics() const {
   return kMetrics;
 }
 
+void JvmGc::add_stops(metrics::Batch& batch, const metrics::Labels& target, const jvm::Jvm& jvm,
+                      const jvm::GcWatch::Stops& stops) const {
+  std::map<std::pair<std::string_view, std::string_view>, latency_histogram> pauses;
+  for (const auto& [series, histogram] : stops.pauses) {
+    const std::string_view cause = series == 0 ? "other" : jvm::known_cause_of(series);
+    add(pauses[{collector_of(series, jvm.identity), cause}], histogram);
+  }
+  for (const auto& [collector_and_cause, histogram] : pauses) {
+    const auto& [collector, cause] = collector_and_cause;
+    batch.add_histogram(kPause, target, labels_of(stops.source, collector, cause), buckets_, histogram);
+  }
+}
+
+void JvmGc::add_counters(metrics::Batch& batch, const metrics::Labels& target, const jvm::Jvm& jvm) {
+  if (const auto& cpu = jvm.sample->gc_cpu) {
+    batch.add(kCpu, target, {{"source", std::string(cpu->source)}}, seconds(cpu->ns));
+  }
+  if (jvm.sample->safepoints) batch.add(kSafepoints, target, static_cast<double>(*jvm.sample->safepoints));
+  add_seconds(batch, kSafepointSeconds, target, jvm.sample->safepoint_ns);
+  add_seconds(batch, kSyncSeconds, target, jvm.sample->safepoint_sync_ns);
+  if (!jvm.stalls) return;
+  batch.add(kStalls, target, static_cast<double>(jvm.stalls->stalls));
+  add_seconds(batch, kStallSeconds, target, jvm.stalls->stall_ns);
+}
+
 Result<void> JvmGc::collect(metrics::Batch& batch) {
   for (const auto& [key, jvm] : jvms_.jvms()) {
-    if (!jvm.sample || jvm.refusal) continue;
     const metrics::Labels target = jvm.target.labels();
-    for (const auto& [collector_and_cause, pauses] : jvm.gc.by_cause()) {
-      const auto& [collector, cause] = collector_and_cause;
-      batch.add_summary(kPause, target, {{"collector", std::string(collector)}, {"cause", std::string(cause)}},
-                        pauses.count, seconds(pauses.ns));
+    const bool has_counters = jvm.sample && !jvm.refusal;
+    if (has_counters) add_counters(batch, target, jvm);
+    const auto stops = gc_ == nullptr ? std::nullopt : gc_->stops(key);
+    if (stops) {
+      add_stops(batch, target, jvm, *stops);
+      if (jvm.identity) continue;  // then they are counters of its own, which must not change places with ours
+      batch.add(kSafepoints, target, static_cast<double>(stops->process.safepoints));
+      batch.add(kSafepointSeconds, target, seconds(stops->process.safepoint_ns));
+    } else if (has_counters && (gc_ == nullptr || !gc_->is_pending(key))) {
+      for (const auto& [collector_and_cause, pauses] : jvm.gc.by_cause()) {
+        const auto& [collector, cause] = collector_and_cause;
+        batch.add_histogram(kPause, target, labels_of("counters", collector, cause), {}, std::array{pauses.count},
+                            seconds(pauses.ns));
+      }
     }
-    if (const auto& cpu = jvm.sample->gc_cpu) {
-      batch.add(kCpu, target, {{"source", std::string(cpu->source)}}, seconds(cpu->ns));
-    }
-    if (jvm.sample->safepoints) {
-      batch.add(kSafepoints, target, static_cast<double>(*jvm.sample->safepoints));
-    }
-    add_seconds(batch, kSafepointSeconds, target, jvm.sample->safepoint_ns);
-    add_seconds(batch, kSyncSeconds, target, jvm.sample->safepoint_sync_ns);
-    if (!jvm.stalls) continue;
-    batch.add(kStalls, target, static_cast<double>(jvm.stalls->stalls));
-    add_seconds(batch, kStallSeconds, target, jvm.stalls->stall_ns);
   }
   return {};
 }

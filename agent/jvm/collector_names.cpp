@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "bpf/gc.h"
+
 namespace manometer::jvm {
 namespace {
 
@@ -85,6 +87,14 @@ bool is_zgc(std::string_view collector) {
 
 std::string_view known_cause(std::string_view cause) {
   const auto found = std::ranges::find(kCauses, cause);
+  return found == kCauses.end() ? "other" : *found;
+}
+
+std::string_view known_cause_of(uint32_t series) {
+  if (gc_cause_of(series) == 0) return "";
+  const auto found = std::ranges::find_if(kCauses, [&](std::string_view cause) {
+    return gc_cause_of(gc_series_key(gc_hash(cause.data()), 0)) == gc_cause_of(series);
+  });
   return found == kCauses.end() ? "other" : *found;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // What HotSpot calls its collectors in the performance data, from JDK 8 to 25, and what everybody else calls them.
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -37,6 +38,9 @@ std::optional<CollectorName> find_collector(std::string_view counter);
 /// cause as the JVM writes it (sun.gc.cause and lastCause) if it is one of HotSpot's, else "other": the container
 /// writes it, and a label must not take whatever it likes.
 std::string_view known_cause(std::string_view cause);
+
+/// The same of what gc_series_key() was made of; empty if the JVM told none.
+std::string_view known_cause_of(uint32_t series);
 
 /// True for the causes of the two pauses of a concurrent CMS cycle.
 bool is_cms_phase(std::string_view cause);

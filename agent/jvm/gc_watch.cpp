@@ -26,55 +26,62 @@ Result<std::optional<GcWatch::Opened>> GcWatch::open_libjvm(const node::Process&
   return std::optional(Opened{*std::move(file), {status.st_dev, status.st_ino}});
 }
 
-void GcWatch::add(const ProcessKey& key, const node::Process& process) {
-  if (!jvms_.try_emplace(key).second) return;
+void GcWatch::add(const ProcessKey& key, const node::Process& process, const gc_words& words, bool with_stalls) {
+  if (!jvms_.try_emplace(key, Known{.words = words, .with_stalls = with_stalls}).second) return;
   pool_.run([process] { return open_libjvm(process); },
             [this, key](Result<std::optional<Opened>> opened) {
-              if (!opened) {
-                warn(opened.error());
-              } else if (*opened && jvms_.contains(key)) {
+              const auto jvm = jvms_.find(key);
+              if (jvm == jvms_.end()) return;
+              if (opened && *opened) {
                 use(key, **std::move(opened));
+                return;
               }
+              jvm->second.pending = false;
+              if (!opened) warn(opened.error());
             });
 }
 
 void GcWatch::use(const ProcessKey& key, Opened opened) {
-  jvms_[key] = opened.key;
+  Known& jvm = jvms_[key];
+  jvm.library = opened.key;
   const auto [library, fresh] = libraries_.try_emplace(opened.key);
   ++library->second.users;
   if (fresh) {
     attach(opened.key, std::move(opened.file));
-  } else if (library->second.attachment) {
-    start(key);
+  } else if (!library->second.pending) {
+    start(key, jvm);
   }
+}
+
+Result<GcWatch::Attached> GcWatch::attach_to(const probes::GcProbe& probe, int file) {
+  const auto sites = probes::find_libjvm_sites(file);
+  if (!sites) return sites.error();
+  auto attachment = probe.attach(file, *sites);
+  if (!attachment) return std::move(attachment).error();
+  return Attached{*std::move(attachment), sites->tells_stalls(), sites->tells_pauses() ? sites->pauses_by : ""};
 }
 
 void GcWatch::attach(const LibraryKey& key, UniqueFd file) {
   const uint64_t number = libraries_[key].number = ++last_number_;
-  pool_.run(
-      [&probe = probe_, file = std::move(file)]() -> Result<probes::GcProbe::Attachment> {
-        const auto sites = probes::find_libjvm_sites(file.get());
-        if (!sites) return sites.error();
-        if (!sites->tells_stalls()) return Error("libjvm.so: has no symbols of ZGC, or was stripped of them");
-        return probe.attach(file.get(), *sites);
-      },
-      [this, key, number](Result<probes::GcProbe::Attachment> attachment) {
-        attached(key, number, std::move(attachment));
-      });
+  pool_.run([&probe = probe_, file = std::move(file)] { return attach_to(probe, file.get()); },
+            [this, key, number](Result<Attached> attached) { this->attached(key, number, std::move(attached)); });
 }
 
-void GcWatch::attached(const LibraryKey& key, uint64_t number, Result<probes::GcProbe::Attachment> attachment) {
+void GcWatch::attached(const LibraryKey& key, uint64_t number, Result<Attached> attached) {
   const auto library = libraries_.find(key);
   const bool wanted = library != libraries_.end() && library->second.number == number;
-  if (!attachment) {
-    warn(attachment.error());
-  } else if (!wanted) {
-    detach(*std::move(attachment));
+  if (!wanted) {
+    if (attached) detach(std::move(attached->attachment));
+    return;
+  }
+  library->second.pending = false;
+  if (attached) {
+    library->second.attached = *std::move(attached);
   } else {
-    library->second.attachment = *std::move(attachment);
-    for (const auto& [jvm, used] : jvms_) {
-      if (used == key) start(jvm);
-    }
+    warn(attached.error());
+  }
+  for (auto& [jvm, known] : jvms_) {
+    if (known.library == key) start(jvm, known);
   }
 }
 
@@ -87,29 +94,57 @@ void GcWatch::detach(probes::GcProbe::Attachment attachment) {
       [](bool) {});
 }
 
-void GcWatch::start(const ProcessKey& key) {
-  const auto watched = probe_.watch(key.pid);
+void GcWatch::start(const ProcessKey& key, Known& jvm) {
+  jvm.pending = false;
+  const Attached* attached = attached_to(jvm);
+  if (attached == nullptr) return;
+  if (jvm.with_stalls && !attached->tells_stalls) warn(Error("libjvm.so: has no symbols of ZGC, or was stripped"));
+  if (attached->pauses_by.empty()) warn(Error("libjvm.so: has no USDT probes, and no symbols of safepoints"));
+  const auto watched = probe_.watch(key.pid, jvm.words);
   if (!watched) warn(watched.error());
 }
 
 void GcWatch::remove(const ProcessKey& key) {
   const auto jvm = jvms_.find(key);
   if (jvm == jvms_.end()) return;
-  const auto used = jvm->second;
+  const auto used = jvm->second.library;
   jvms_.erase(jvm);
   probe_.forget(key.pid);
   if (!used || --libraries_[*used].users > 0) return;
-  auto attachment = std::move(libraries_[*used].attachment);
+  auto attached = std::move(libraries_[*used].attached);
   libraries_.erase(*used);
-  if (attachment) detach(*std::move(attachment));
+  if (attached) detach(std::move(attached->attachment));
 }
 
-std::optional<gc_process> GcWatch::read(const ProcessKey& key) const {
-  return jvms_.contains(key) ? probe_.read(key.pid) : std::nullopt;
+const GcWatch::Attached* GcWatch::attached_to(const Known& jvm) const {
+  if (!jvm.library) return nullptr;
+  const auto& attached = libraries_.at(*jvm.library).attached;
+  return attached ? &*attached : nullptr;
+}
+
+std::optional<gc_process> GcWatch::stalls(const ProcessKey& key) const {
+  const auto jvm = jvms_.find(key);
+  if (jvm == jvms_.end() || !jvm->second.with_stalls) return std::nullopt;
+  const Attached* attached = attached_to(jvm->second);
+  return attached != nullptr && attached->tells_stalls ? probe_.read(key.pid) : std::nullopt;
+}
+
+std::optional<GcWatch::Stops> GcWatch::stops(const ProcessKey& key) const {
+  const auto jvm = jvms_.find(key);
+  const Attached* attached = jvm == jvms_.end() ? nullptr : attached_to(jvm->second);
+  if (attached == nullptr || attached->pauses_by.empty()) return std::nullopt;
+  const auto process = probe_.read(key.pid);
+  if (!process) return std::nullopt;
+  return Stops{attached->pauses_by, *process, probe_.read_pauses(key.pid)};
+}
+
+bool GcWatch::is_pending(const ProcessKey& key) const {
+  const auto jvm = jvms_.find(key);
+  return jvm != jvms_.end() && jvm->second.pending;
 }
 
 void GcWatch::warn(const Error& error) {
-  log_.warn("stalls: " + error.message(), "allocation stalls are not measured: " + printable(error.message()));
+  log_.warn("gc: " + error.message(), "gc probe: " + printable(error.message()));
 }
 
 }  // namespace manometer::jvm

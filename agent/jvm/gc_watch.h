@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string_view>
 #include <sys/types.h>
+#include <vector>
 
 #include "agent/base/blocking_pool.h"
 #include "agent/base/log.h"
@@ -15,18 +17,30 @@
 
 namespace manometer::jvm {
 
-/// How long the threads of JVMs wait for memory. Puts the probe on each libjvm once, while one of its JVMs is known.
-/// Lives on the loop.
+/// How long JVMs stand still for their collectors, and their threads wait for memory, as the kernel sees it. Puts the
+/// probe on each libjvm once, while one of its JVMs is known. Lives on the loop.
 class GcWatch {
  public:
   /// All of them must outlive it.
   GcWatch(BlockingPool& pool, const probes::GcProbe& probe, LogOnce& log) : pool_(pool), probe_(probe), log_(log) {}
 
-  void add(const ProcessKey& key, const node::Process& process);
+  /// with_stalls: its collector makes threads wait (ZGC does).
+  void add(const ProcessKey& key, const node::Process& process, const gc_words& words, bool with_stalls);
   void remove(const ProcessKey& key);
 
   /// Since it is measured; nullopt: it is not.
-  std::optional<gc_process> read(const ProcessKey& key) const;
+  std::optional<gc_process> stalls(const ProcessKey& key) const;
+
+  /// Of stops since they are measured.
+  struct Stops {
+    std::string_view source;  // "usdt" or "symbols"
+    gc_process process;
+    std::vector<probes::GcProbe::Pauses> pauses;
+  };
+  /// nullopt: they are not measured.
+  std::optional<Stops> stops(const ProcessKey& key) const;
+  /// Whether it is still to be seen what is measured.
+  bool is_pending(const ProcessKey& key) const;
 
  private:
   struct LibraryKey {
@@ -39,25 +53,40 @@ class GcWatch {
     UniqueFd file;
     LibraryKey key;
   };
+  /// What is measured, and by what.
+  struct Attached {
+    probes::GcProbe::Attachment attachment;
+    bool tells_stalls = false;
+    std::string_view pauses_by;  // empty: they are not told
+  };
   struct Library {
     uint64_t number = 0;  // tells one that came back after it was given up
     size_t users = 0;
-    std::optional<probes::GcProbe::Attachment> attachment;
+    bool pending = true;
+    std::optional<Attached> attached;
+  };
+  struct Known {
+    gc_words words;
+    bool with_stalls = false;
+    bool pending = true;
+    std::optional<LibraryKey> library = {};
   };
 
   /// nullopt: the process is gone, or has no libjvm any more.
   static Result<std::optional<Opened>> open_libjvm(const node::Process& process);
   void use(const ProcessKey& key, Opened opened);
   void attach(const LibraryKey& key, UniqueFd file);
-  void attached(const LibraryKey& key, uint64_t number, Result<probes::GcProbe::Attachment> attachment);
+  static Result<Attached> attach_to(const probes::GcProbe& probe, int file);
+  void attached(const LibraryKey& key, uint64_t number, Result<Attached> attached);
   void detach(probes::GcProbe::Attachment attachment);
-  void start(const ProcessKey& key);
+  void start(const ProcessKey& key, Known& jvm);
+  const Attached* attached_to(const Known& jvm) const;
   void warn(const Error& error);
 
   BlockingPool& pool_;
   const probes::GcProbe& probe_;
   LogOnce& log_;
-  std::map<ProcessKey, std::optional<LibraryKey>> jvms_;
+  std::map<ProcessKey, Known> jvms_;
   std::map<LibraryKey, Library> libraries_;
   uint64_t last_number_ = 0;
 };

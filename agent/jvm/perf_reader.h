@@ -25,6 +25,8 @@ class PerfReader {
   Tier tier() const { return region_ ? region_->tier() : Tier::kNone; }
   /// nullptr before the first sample.
   const JvmIdentity* identity() const { return layout_ ? &layout_->identity() : nullptr; }
+  /// All 0 before the first sample.
+  gc_words words() const { return layout_ ? layout_->words(region_->address()) : gc_words{}; }
   /// Why the last sample does not tell the CPU time of process or GC threads, if it should.
   const std::optional<Error>& cpu_error() const { return cpu_error_; }
 

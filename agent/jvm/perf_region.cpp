@@ -116,13 +116,13 @@ const Mapping* find_libjvm(const std::vector<Mapping>& maps) {
 PerfRegion::Opened PerfRegion::open(node::Process process, const std::vector<Mapping>& maps) {
   const auto mapping = std::ranges::find_if(maps, is_perf_data);
   if (mapping == maps.end()) return open_without_file(std::move(process), maps);
-  const File by_mapping{node::mapped_file(*mapping), false, mapping->inode};
+  const File by_mapping{node::mapped_file(*mapping), false, mapping->inode, mapping->start};
   PerfRegion region(std::move(process), by_mapping);
   auto fd = region.open_file(by_mapping);
   if (fd) return region;
   const bool may_not_follow = fd.error().number() == EPERM || fd.error().number() == EACCES;
   if (!may_not_follow) return gone_or_refused<Opened>(fd.error());
-  const File by_path{path_in_root(mapping->path), true, mapping->inode};
+  const File by_path{path_in_root(mapping->path), true, mapping->inode, mapping->start};
   fd = region.open_file(by_path);
   if (fd) {
     region.source_ = by_path;
@@ -171,6 +171,10 @@ Result<UniqueFd> PerfRegion::open_file(const File& file) const {
                                       : UniqueFd(::openat(process_.directory(), file.path.c_str(), O_PATH | O_CLOEXEC));
   if (!fd) return Error::from_errno("open performance data");
   return node::reopen_regular(fd, file.inode, kMaxPerfBytes, "performance data");
+}
+
+uint64_t PerfRegion::address() const {
+  return std::visit([](const auto& source) { return source.start; }, source_);
 }
 
 PerfRegion::Read PerfRegion::read(size_t bytes) const {

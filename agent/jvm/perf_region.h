@@ -59,6 +59,9 @@ class PerfRegion {
   /// The first `bytes` of the region, or all of it if it is shorter.
   Read read(size_t bytes) const;
 
+  /// Where the JVM has it in its own memory.
+  uint64_t address() const;
+
   Tier tier() const { return std::holds_alternative<File>(source_) ? Tier::kHsperfdata : Tier::kMemory; }
 
  private:
@@ -67,6 +70,7 @@ class PerfRegion {
     std::string path;
     bool below_root;  // path is one of the process's own, else it is below its /proc directory
     uint64_t inode;   // what the process maps: no other file will do
+    uint64_t start;   // where
   };
   struct Memory {
     node::ProcessMemory memory;

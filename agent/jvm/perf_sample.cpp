@@ -8,7 +8,7 @@
 namespace manometer::jvm {
 namespace {
 
-constexpr int kMaxCollectors = 3;
+constexpr int kMaxCollectors = GC_COLLECTORS;
 constexpr int kMaxSpaces = 3;  // eden and two survivors
 constexpr size_t kMaxIdentityBytes = 64;
 constexpr int kFirstWithSeparateSync = 13;  // before, safepointTime includes safepointSyncTime: measured on 8 and 11
@@ -156,6 +156,7 @@ void PerfLayout::resolve_identity(const PerfCatalog& catalog, Bytes region) {
   if (major == 8) identity_.version = identity_text(text(catalog, region, "java.property.java.version"));
   stop_includes_sync_ = major < kFirstWithSeparateSync;
   identity_.collector = collector_family(catalog, region);
+  for (const Collector& collector : collectors_) identity_.collectors.push_back(collector.name);
   identity_.used_update = used_update(catalog);
 }
 
@@ -176,6 +177,20 @@ UsedUpdate PerfLayout::used_update(const PerfCatalog& catalog) const {
   if (is_zgc(collector)) return UsedUpdate::kAtGc;
   // The sampler of the others left JDK 25 together with this counter (JDK-8241678).
   return catalog.contains("sun.os.hrt.ticks") ? UsedUpdate::kPeriodically : UsedUpdate::kAtGc;
+}
+
+gc_words PerfLayout::words(uint64_t address) const {
+  gc_words words{};
+  if (cause_ && last_cause_) {
+    words.cause = address + cause_->offset;
+    words.last_cause = address + last_cause_->offset;
+  }
+  for (size_t i = 0; i < collectors_.size(); ++i) {
+    const Collector& collector = collectors_[i];
+    // Concurrent phases can begin in a stop for something else.
+    if (collector.runs && !collector.name.counts_phases) words.runs[i] = address + *collector.runs;
+  }
+  return words;
 }
 
 std::optional<uint64_t> PerfLayout::value(Bytes region, Field field) const {

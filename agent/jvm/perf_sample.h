@@ -10,6 +10,7 @@
 #include "agent/base/result.h"
 #include "agent/jvm/collector_names.h"
 #include "agent/jvm/hsperf.h"
+#include "bpf/gc.h"
 
 namespace manometer::jvm {
 
@@ -26,6 +27,7 @@ struct JvmIdentity {
   std::string vm;       // "OpenJDK 64-Bit Server VM"
   std::string version;  // "17.0.15+6"
   std::string_view collector;
+  std::vector<CollectorName> collectors;  // at most GC_COLLECTORS; ZGC of JDK 11 and Epsilon show none
   UsedUpdate used_update = UsedUpdate::kAtGc;
 };
 
@@ -84,6 +86,10 @@ class PerfLayout {
   uint32_t entries() const { return entries_; }
   /// read() needs this much from the region's start.
   size_t bytes() const { return bytes_; }
+
+  /// Where the JVM keeps count of its collections, in the order of identity().collectors. address: of the region, in
+  /// the JVM's own memory.
+  gc_words words(uint64_t address) const;
 
   /// region: at least bytes() of it.
   PerfSample read(Bytes region) const;

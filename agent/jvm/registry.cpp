@@ -171,6 +171,7 @@ void Registry::done(const ProcessKey& key, uint64_t reader_number, PerfReader re
     const bool may_start = refusal->failure == Failure::kStarting || refusal->failure == Failure::kPerfDataOff;
     if (may_start) jvm.look_again_at = starting_timer_.again(jvm.found_at);
     if (jvm.look_again_at) refusal->failure = Failure::kStarting;
+    if (refusal->failure == Failure::kPerfDataOff) on_looked_at(key, reader);
     // Data that were not found are left to the scan.
     if (jvm.look_again_at || jvm.tier != Tier::kNone) jvm.reader = std::move(reader);
     refuse(key, jvm, std::move(*refusal));
@@ -194,7 +195,7 @@ void Registry::take(const ProcessKey& key, Jvm& jvm, PerfSample sample) {
   if (!jvm.sample) {
     spdlog::info("JVM {}: {} {} with {}, read by {}", key.pid, jvm.identity->vm, jvm.identity->version,
                  jvm.identity->collector, to_string(jvm.tier));
-    on_identified(key, jvm.reader->process(), *jvm.identity);
+    on_looked_at(key, *jvm.reader);
   }
   jvm.refusal.reset();
   jvm.lost = false;

@@ -76,9 +76,8 @@ class Registry {
 
   /// Called with each JVM before it is first read, and when it is forgotten.
   std::function<void(const FoundJvm&, const container::Target&)> on_found = [](const auto&, const auto&) {};
-  /// Called when it was read for the first time.
-  std::function<void(const ProcessKey&, const node::Process&, const JvmIdentity&)> on_identified =
-      [](const auto&, const auto&, const auto&) {};
+  /// Called when it is clear what there is to read: identity() is nullptr if the JVM keeps no performance data.
+  std::function<void(const ProcessKey&, const PerfReader&)> on_looked_at = [](const auto&, const auto&) {};
   std::function<void(const ProcessKey&)> on_gone = [](const auto&) {};
   /// Called with the pid of a JVM whose data went away, to look what became of it.
   std::function<void(pid_t)> on_lost;

@@ -64,13 +64,6 @@ void Batch::add(const Metric& metric, const Labels& target, std::initializer_lis
   (metric.type == kCounter ? series.counter.value : series.gauge.value) = value;
 }
 
-void Batch::add_summary(const Metric& metric, const Labels& target, std::initializer_list<Label> more, uint64_t count,
-                        double sum) {
-  prometheus::ClientMetric& series = add_series(metric, target, std::span(more.begin(), more.size()));
-  series.summary.sample_count = count;
-  series.summary.sample_sum = sum;
-}
-
 void Batch::add_histogram(const Metric& metric, const Labels& target, const Labels& more,
                           std::span<const double> bounds_seconds, std::span<const uint64_t> cumulative, double sum) {
   assert(cumulative.size() == bounds_seconds.size() + 1);
@@ -80,6 +73,12 @@ void Batch::add_histogram(const Metric& metric, const Labels& target, const Labe
   histogram.bucket.reserve(cumulative.size());
   for (size_t i = 0; i < bounds_seconds.size(); ++i) histogram.bucket.push_back({cumulative[i], bounds_seconds[i]});
   histogram.bucket.push_back({cumulative.back(), std::numeric_limits<double>::infinity()});
+}
+
+void Batch::add_histogram(const Metric& metric, const Labels& target, const Labels& more, const Buckets& buckets,
+                          const latency_histogram& counted) {
+  const std::vector<uint64_t> slots(counted.counts, counted.counts + buckets.bounds_ns().size() + 1);
+  add_histogram(metric, target, more, buckets.classic_seconds(), buckets.cumulative(slots), seconds(counted.sum_ns));
 }
 
 std::vector<prometheus::MetricFamily> Batch::take() {

@@ -1,6 +1,7 @@
 #pragma once
 // Metrics are values built at scrape: a target that is gone leaves no series behind.
 
+#include <cstdint>
 #include <initializer_list>
 #include <map>
 #include <span>
@@ -10,6 +11,9 @@
 
 #include <prometheus/client_metric.h>
 #include <prometheus/metric_family.h>
+
+#include "agent/metrics/buckets.h"
+#include "bpf/histogram.h"
 
 namespace manometer::metrics {
 
@@ -27,9 +31,12 @@ struct Metric {
 
 inline constexpr auto kGauge = prometheus::MetricType::Gauge;
 inline constexpr auto kCounter = prometheus::MetricType::Counter;
-/// Count and sum, without quantiles.
-inline constexpr auto kSummary = prometheus::MetricType::Summary;
 inline constexpr auto kHistogram = prometheus::MetricType::Histogram;
+
+inline double seconds(uint64_t ns) {
+  constexpr double kNanosecondsPerSecond = 1e9;
+  return static_cast<double>(ns) / kNanosecondsPerSecond;
+}
 
 class Batch {
  public:
@@ -38,15 +45,15 @@ class Batch {
   void add(const Metric& metric, const Labels& target, std::initializer_list<Label> more, double value);
   void add(const Metric& metric, const Labels& target, double value) { add(metric, target, {}, value); }
 
-  void add_summary(const Metric& metric, const Labels& target, std::initializer_list<Label> more, uint64_t count,
-                   double sum);
-
   /// bounds_seconds: ascending; cumulative: the counts at or below each of them, and of all last. More labels as a
   /// vector, because which there are may depend on what was measured.
   void add_histogram(const Metric& metric, const Labels& target, const Labels& more,
                      std::span<const double> bounds_seconds, std::span<const uint64_t> cumulative, double sum);
+  /// counted: in the slots of buckets.
+  void add_histogram(const Metric& metric, const Labels& target, const Labels& more, const Buckets& buckets,
+                     const latency_histogram& counted);
 
-  /// A histogram or summary counts as one.
+  /// A histogram counts as one.
   size_t series() const { return series_; }
 
   /// The families in order of their names, and the batch empty again.

@@ -21,12 +21,11 @@ std::string_view type_name(MetricType type) {
       return "counter";
     case MetricType::Gauge:
       return "gauge";
-    case MetricType::Summary:
-      return "summary";
     case MetricType::Histogram:
       return "histogram";
+    case MetricType::Summary:  // we have none
     case MetricType::Untyped:
-      return "unknown";
+      break;
   }
   return "unknown";
 }
@@ -98,9 +97,6 @@ void write_series(std::string& out, std::string_view name, MetricType type, cons
   const std::string labels = labels_of(series);
   if (type == MetricType::Counter) {
     write_line(out, name, kTotal, labels, series.counter.value);
-  } else if (type == MetricType::Summary) {
-    write_line(out, name, "_count", labels, static_cast<double>(series.summary.sample_count));
-    write_line(out, name, "_sum", labels, series.summary.sample_sum);
   } else if (type == MetricType::Histogram) {
     write_buckets(out, name, labels, series.histogram);
     write_line(out, name, "_count", labels, static_cast<double>(series.histogram.sample_count));

@@ -5,6 +5,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "agent/bpf/histogram.h"
 #include "agent/bpf/skeleton.h"
 #include "agent/node/proc_fs.h"
 #include "gc.skel.h"
@@ -54,30 +55,37 @@ void GcProbe::Unlink::operator()(bpf_link* link) const {
 GcProbe::GcProbe(std::unique_ptr<Bpf> bpf) : bpf_(std::move(bpf)) {}
 GcProbe::~GcProbe() = default;
 
-Result<std::unique_ptr<GcProbe>> GcProbe::open(uint32_t pid_namespace) {
+Result<std::unique_ptr<GcProbe>> GcProbe::open(uint32_t pid_namespace, const std::vector<uint64_t>& bounds_ns) {
   auto opened = bpf::Skeleton<gc_bpf>::open();
   if (!opened) return std::move(opened).error();
   (*opened)->rodata->agent_pid_namespace = pid_namespace;
+  const auto set = bpf::set_slot_bounds((*opened)->rodata->slot_bounds, bounds_ns);
+  if (!set) return set.error();
   const auto loaded = opened->load_and_attach();  // to nothing yet: they are for libraries
   if (!loaded) return loaded.error();
   std::unique_ptr<GcProbe> probe(new GcProbe(std::make_unique<Bpf>(*std::move(opened))));
   // What would not work on a library later does not work on ourselves now.
   const auto offset = own_offset(reinterpret_cast<uintptr_t>(&own_offset));
   if (!offset) return offset.error();
-  const auto tried = probe->attach_at("/proc/self/exe", {{*offset}, {}});
+  LibjvmSites ours;
+  ours.stall_begin = {*offset};
+  const auto tried = probe->attach_at("/proc/self/exe", ours);
   if (!tried) return tried.error();
   return probe;
 }
 
-Result<void> GcProbe::watch(pid_t pid) const {
-  const gc_process none{};
-  if (::bpf_map_update_elem(::bpf_map__fd(bpf_->skeleton->maps.gc_processes), &pid, &none, BPF_ANY) == 0) return {};
+Result<void> GcProbe::watch(pid_t pid, const gc_words& words) const {
+  gc_process fresh{};
+  fresh.words = words;
+  if (::bpf_map_update_elem(::bpf_map__fd(bpf_->skeleton->maps.gc_processes), &pid, &fresh, BPF_ANY) == 0) return {};
   return Error::from_errno("watch a JVM");
 }
 
 void GcProbe::forget(pid_t pid) const {
   const auto& maps = bpf_->skeleton->maps;
   ::bpf_map_delete_elem(::bpf_map__fd(maps.gc_processes), &pid);
+  for (gc_histogram_key key{static_cast<uint32_t>(pid), 0}; key.index <= GC_SERIES; ++key.index)
+    ::bpf_map_delete_elem(::bpf_map__fd(maps.gc_histograms), &key);
   // Threads that were killed while they waited would keep their places, and lend their beginning to a later wait.
   const int waits = ::bpf_map__fd(maps.gc_waits);
   for (const uint64_t thread : keys_of(waits)) {
@@ -93,6 +101,19 @@ std::optional<gc_process> GcProbe::read(pid_t pid) const {
   return process;
 }
 
+std::vector<GcProbe::Pauses> GcProbe::read_pauses(pid_t pid) const {
+  std::vector<Pauses> all;
+  const auto process = read(pid);
+  if (!process) return all;
+  for (gc_histogram_key key{static_cast<uint32_t>(pid), 0}; key.index <= GC_SERIES; ++key.index) {
+    Pauses pauses;
+    pauses.series = key.index < GC_SERIES ? process->series[key.index] : 0;
+    const int histograms = ::bpf_map__fd(bpf_->skeleton->maps.gc_histograms);
+    if (::bpf_map_lookup_elem(histograms, &key, &pauses.histogram) == 0) all.push_back(pauses);
+  }
+  return all;
+}
+
 Result<GcProbe::Attachment> GcProbe::attach(int file, const LibjvmSites& sites) const {
   return attach_at("/proc/self/fd/" + std::to_string(file), sites);
 }
@@ -100,7 +121,6 @@ Result<GcProbe::Attachment> GcProbe::attach(int file, const LibjvmSites& sites) 
 Result<GcProbe::Attachment> GcProbe::attach_at(const std::string& path, const LibjvmSites& sites) const {
   const auto& programs = bpf_->skeleton->progs;
   Attachment attachment;
-  // Ends first: what began without its end in sight would seem to last until another.
   const auto add = [&](const bpf_program* program, const std::vector<uint64_t>& offsets) {
     for (const uint64_t offset : offsets) {
       attachment.emplace_back(::bpf_program__attach_uprobe(program, false, -1, path.c_str(), offset));
@@ -108,12 +128,19 @@ Result<GcProbe::Attachment> GcProbe::attach_at(const std::string& path, const Li
     }
     return true;
   };
-  if (add(programs.gc_stall_end, sites.stall_end) && add(programs.gc_stall_begin, sites.stall_begin)) return attachment;
+  // Ends first: what began without its end in sight would seem to last until another.
+  const bool all = add(programs.gc_stall_end, sites.stall_end) && add(programs.gc_stall_begin, sites.stall_begin) &&
+                   add(programs.gc_safepoint_end, sites.safepoint_end) && add(programs.gc_collects, sites.collects) &&
+                   add(programs.gc_safepoint_begin, sites.safepoint_begin);
+  if (all) return attachment;
   return Error::from_errno("attach to " + path);
 }
 
-uint64_t GcProbe::lost() const {
+uint64_t GcProbe::lost_waits() const {
   return bpf_->skeleton->bss->gc_waits_lost;
+}
+uint64_t GcProbe::lost_pauses() const {
+  return bpf_->skeleton->bss->gc_pauses_lost;
 }
 const bpf_object* GcProbe::object() const {
   return bpf_->skeleton->obj;

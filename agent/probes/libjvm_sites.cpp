@@ -8,8 +8,11 @@
 #include <elf.h>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <unistd.h>
+
+#include "agent/probes/usdt_notes.h"
 
 namespace manometer::probes {
 namespace {
@@ -17,12 +20,16 @@ namespace {
 // JDK 25 has 34 sections and 10 segments, 1.7 MB of symbols and 3.3 MB of names.
 constexpr size_t kMaxHeaders = 1024;
 constexpr uint64_t kMaxSectionBytes = 16 << 20;
-// One for each ZGC in the library; JDK 21 has two.
-constexpr size_t kMaxSites = 4;
+// Of names of sections it has 400 bytes, of notes 50 KB.
+constexpr uint64_t kMaxSmallSectionBytes = 1 << 20;
+// One for each ZGC in the library, JDK 21 has two; collections begin in four places of JDK 11.
+constexpr size_t kMaxSites = 8;
+
+using Sites = std::vector<uint64_t> LibjvmSites::*;
 
 struct Function {
   std::string_view mangled;  // up to its arguments, which differ between versions
-  std::vector<uint64_t> LibjvmSites::*sites;
+  Sites sites;
 };
 
 // X: the ZGC without generations, where there is another.
@@ -31,6 +38,25 @@ constexpr std::array kFunctions{
     Function{"_ZN14XPageAllocator16alloc_page_stallE", &LibjvmSites::stall_begin},
     Function{"_ZNK18ZStatCriticalPhase12register_endE", &LibjvmSites::stall_end},
     Function{"_ZNK18XStatCriticalPhase12register_endE", &LibjvmSites::stall_end},
+    Function{"_ZN14RuntimeService22record_safepoint_beginE", &LibjvmSites::safepoint_begin},
+    Function{"_ZN14RuntimeService20record_safepoint_endE", &LibjvmSites::safepoint_end},
+    Function{"_ZN15VM_GC_Operation15notify_gc_beginE", &LibjvmSites::collects},
+    // Those that have it inlined: Serial's, and who wants room for classes.
+    Function{"_ZN17VM_GenCollectFull4doitE", &LibjvmSites::collects},
+    Function{"_ZN26VM_GenCollectForAllocation4doitE", &LibjvmSites::collects},
+    Function{"_ZN31VM_CollectForMetadataAllocation4doitE", &LibjvmSites::collects},
+};
+
+struct UsdtProbe {
+  std::string_view provider;
+  std::string_view name;
+  Sites sites;
+};
+
+constexpr std::array kUsdtProbes{
+    UsdtProbe{"hs_private", "safepoint__begin", &LibjvmSites::safepoint_begin},
+    UsdtProbe{"hs_private", "safepoint__end", &LibjvmSites::safepoint_end},
+    UsdtProbe{"hotspot", "gc__begin", &LibjvmSites::collects},
 };
 
 /// Each part is read once, by its own bound, and then looked at: a library for ELF trusts what the file says of its
@@ -66,9 +92,9 @@ Result<Elf64_Ehdr> read_header(int file) {
 }
 
 template <typename T>
-Result<std::vector<T>> read_section(int file, const Elf64_Shdr& section) {
-  if (section.sh_type == SHT_NOBITS || section.sh_size > kMaxSectionBytes)
-    return Error("libjvm.so: symbols or names of more than 16 MiB");
+Result<std::vector<T>> read_section(int file, const Elf64_Shdr& section, uint64_t max_bytes = kMaxSectionBytes) {
+  if (section.sh_type == SHT_NOBITS || section.sh_size > max_bytes)
+    return Error("libjvm.so: symbols, names or notes of more than " + std::to_string(max_bytes >> 20) + " MiB");
   return read_part<T>(file, section.sh_offset, section.sh_size / sizeof(T));
 }
 
@@ -95,18 +121,116 @@ const Function* function_of(std::string_view names, size_t offset) {
   return nullptr;
 }
 
-Result<LibjvmSites> find_in(std::span<const Elf64_Sym> symbols, std::string_view names,
-                            std::span<const Elf64_Phdr> segments) {
+/// The name of a section, or as much of it as tells it from ours.
+std::string_view name_at(std::string_view names, size_t offset) {
+  constexpr size_t kLongest = 64;
+  if (offset >= names.size()) return {};
+  const std::string_view rest = names.substr(offset, kLongest);
+  return rest.substr(0, rest.find('\0'));
+}
+
+Result<void> add_site(LibjvmSites& sites, Sites which, std::optional<uint64_t> offset) {
+  std::vector<uint64_t>& found = sites.*which;
+  if (!offset) return Error("libjvm.so: a function that is not in its code");
+  if (found.size() == kMaxSites) return Error("libjvm.so: one function too often");
+  found.push_back(*offset);
+  return {};
+}
+
+/// The headers of a libjvm, and what is found by them.
+class Library {
+ public:
+  static Result<Library> open(int file);
+
+  Result<LibjvmSites> by_symbols() const;
+  /// Without any if it has no notes, or one that is not at a nop: what is overwritten there must do nothing.
+  Result<LibjvmSites> by_usdt() const;
+
+ private:
+  const Elf64_Shdr* section(std::string_view name) const;
+  std::optional<uint64_t> usdt_offset(const UsdtNote& note) const;
+
+  int file_ = -1;
+  std::vector<Elf64_Shdr> sections_;
+  std::vector<Elf64_Phdr> segments_;
+  std::vector<char> section_names_;
+};
+
+Result<Library> Library::open(int file) {
+  const auto header = read_header(file);
+  if (!header) return header.error();
+  Library library;
+  library.file_ = file;
+  auto sections = read_part<Elf64_Shdr>(file, header->e_shoff, header->e_shnum);
+  if (!sections) return sections.error();
+  library.sections_ = *std::move(sections);
+  auto segments = read_part<Elf64_Phdr>(file, header->e_phoff, header->e_phnum);
+  if (!segments) return segments.error();
+  library.segments_ = *std::move(segments);
+  if (header->e_shstrndx >= library.sections_.size()) return library;
+  auto names = read_section<char>(file, library.sections_[header->e_shstrndx], kMaxSmallSectionBytes);
+  if (!names) return names.error();
+  library.section_names_ = *std::move(names);
+  return library;
+}
+
+const Elf64_Shdr* Library::section(std::string_view name) const {
+  const std::string_view names(section_names_.data(), section_names_.size());
+  const auto found = std::ranges::find_if(
+      sections_, [&](const Elf64_Shdr& section) { return name_at(names, section.sh_name) == name; });
+  return found == sections_.end() ? nullptr : &*found;
+}
+
+Result<LibjvmSites> Library::by_symbols() const {
+  const auto table = std::ranges::find(sections_, SHT_SYMTAB, &Elf64_Shdr::sh_type);
+  if (table == sections_.end()) return LibjvmSites();  // stripped
+  if (table->sh_link >= sections_.size()) return Error("libjvm.so: symbols without names");
+  const auto symbols = read_section<Elf64_Sym>(file_, *table);
+  if (!symbols) return symbols.error();
+  const auto names = read_section<char>(file_, sections_[table->sh_link]);
+  if (!names) return names.error();
   LibjvmSites sites;
-  for (const Elf64_Sym& symbol : symbols) {
+  for (const Elf64_Sym& symbol : *symbols) {
     if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_shndx == SHN_UNDEF) continue;
-    const Function* function = function_of(names, symbol.st_name);
+    const Function* function = function_of({names->data(), names->size()}, symbol.st_name);
     if (function == nullptr) continue;
-    std::vector<uint64_t>& found = sites.*(function->sites);
-    const auto offset = file_offset(segments, symbol.st_value);
-    if (!offset) return Error("libjvm.so: a function that is not in its code");
-    if (found.size() == kMaxSites) return Error("libjvm.so: one function too often");
-    found.push_back(*offset);
+    const auto added = add_site(sites, function->sites, file_offset(segments_, symbol.st_value));
+    if (!added) return added.error();
+  }
+  return sites;
+}
+
+std::optional<uint64_t> Library::usdt_offset(const UsdtNote& note) const {
+#if defined(__x86_64__)
+  constexpr std::array<uint8_t, 1> kNop{0x90};
+#elif defined(__aarch64__)
+  constexpr std::array<uint8_t, 4> kNop{0x1f, 0x20, 0x03, 0xd5};
+#endif
+  // Whoever moved the code after the notes were written, prelink for one, has moved this section with it.
+  const Elf64_Shdr* base = section(".stapsdt.base");
+  const uint64_t moved = base == nullptr ? 0 : base->sh_addr - note.base;
+  const auto offset = file_offset(segments_, note.address + moved);
+  if (!offset || note.semaphore != 0) return std::nullopt;
+  const auto code = read_part<uint8_t>(file_, *offset, kNop.size());
+  return code && std::ranges::equal(*code, kNop) ? offset : std::nullopt;
+}
+
+Result<LibjvmSites> Library::by_usdt() const {
+  LibjvmSites sites;
+  const Elf64_Shdr* notes = section(".note.stapsdt");
+  if (notes == nullptr) return sites;
+  const auto bytes = read_section<char>(file_, *notes, kMaxSmallSectionBytes);
+  if (!bytes) return bytes.error();
+  const auto parsed = parse_usdt_notes({bytes->data(), bytes->size()});
+  if (!parsed) return parsed.error();
+  for (const UsdtNote& note : *parsed) {
+    const auto probe = std::ranges::find_if(
+        kUsdtProbes, [&](const UsdtProbe& one) { return one.provider == note.provider && one.name == note.name; });
+    if (probe == kUsdtProbes.end()) continue;
+    const auto offset = usdt_offset(note);
+    if (!offset) return LibjvmSites();
+    const auto added = add_site(sites, probe->sites, offset);
+    if (!added) return added.error();
   }
   return sites;
 }
@@ -114,20 +238,20 @@ Result<LibjvmSites> find_in(std::span<const Elf64_Sym> symbols, std::string_view
 }  // namespace
 
 Result<LibjvmSites> find_libjvm_sites(int file) {
-  const auto header = read_header(file);
-  if (!header) return header.error();
-  const auto sections = read_part<Elf64_Shdr>(file, header->e_shoff, header->e_shnum);
-  if (!sections) return sections.error();
-  const auto table = std::ranges::find(*sections, SHT_SYMTAB, &Elf64_Shdr::sh_type);
-  if (table == sections->end()) return LibjvmSites();  // stripped
-  if (table->sh_link >= sections->size()) return Error("libjvm.so: symbols without names");
-  const auto symbols = read_section<Elf64_Sym>(file, *table);
-  if (!symbols) return symbols.error();
-  const auto names = read_section<char>(file, (*sections)[table->sh_link]);
-  if (!names) return names.error();
-  const auto segments = read_part<Elf64_Phdr>(file, header->e_phoff, header->e_phnum);
-  if (!segments) return segments.error();
-  return find_in(*symbols, {names->data(), names->size()}, *segments);
+  const auto library = Library::open(file);
+  if (!library) return library.error();
+  auto sites = library->by_symbols();
+  if (!sites) return sites;
+  const auto usdt = library->by_usdt();
+  if (!usdt) return usdt.error();
+  sites->pauses_by = "symbols";
+  if (usdt->tells_pauses() && !usdt->collects.empty()) {
+    sites->safepoint_begin = usdt->safepoint_begin;
+    sites->safepoint_end = usdt->safepoint_end;
+    sites->collects = usdt->collects;
+    sites->pauses_by = "usdt";
+  }
+  return sites;
 }
 
 }  // namespace manometer::probes

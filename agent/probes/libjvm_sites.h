@@ -1,23 +1,30 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "agent/base/result.h"
 
 namespace manometer::probes {
 
-/// Where functions of a libjvm begin, as offsets in its file. Empty: it has none, or was stripped of their names.
+/// Places in the code of a libjvm, as offsets in its file. Empty: it has none, or was stripped of what tells them.
 struct LibjvmSites {
-  std::vector<uint64_t> stall_begin;  // ZGC makes a thread wait for memory
-  std::vector<uint64_t> stall_end;    // ZGC notes how long a thread waited, for memory or something else
+  std::vector<uint64_t> stall_begin;      // ZGC makes a thread wait for memory
+  std::vector<uint64_t> stall_end;        // ZGC notes how long a thread waited, for memory or something else
+  std::vector<uint64_t> safepoint_begin;  // all threads are about to be stopped
+  std::vector<uint64_t> safepoint_end;    // they go on
+  std::vector<uint64_t> collects;         // garbage is collected meanwhile
+  std::string_view pauses_by;             // what told the last three: "usdt" or "symbols"
 
   bool tells_stalls() const { return !stall_begin.empty() && !stall_end.empty(); }
+  /// For which collects is no must: the JVM's counters tell nearly all collections.
+  bool tells_pauses() const { return !safepoint_begin.empty() && !safepoint_end.empty(); }
 };
 
-/// Finds them by their names in .symtab. file: a regular one, open for reading; it is hostile, may be changed
-/// meanwhile, and can hang: for the blocking pool only. An Error: it is no ELF file for 64 bits, not what
-/// it says it is, or has such functions too often.
+/// Finds them by its USDT notes or, without those, by the names of functions in .symtab. file: a regular one, open for
+/// reading; it is hostile, may be changed meanwhile, and can hang: for the blocking pool only. An Error: it is no ELF
+/// file for 64 bits, not what it says it is, or has such places too often.
 Result<LibjvmSites> find_libjvm_sites(int file);
 
 }  // namespace manometer::probes

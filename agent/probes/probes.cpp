@@ -32,14 +32,15 @@ Probes::Probes(boost::asio::io_context& loop, const Options& options, ProcessPro
       });
   gc_ = open<GcProbe>({.name = "gc",
                        .needs = "BPF, PERFMON and CHECKPOINT_RESTORE",
-                       .without = "ZGC's allocation stalls are not measured"},
-                      options, [&] { return GcProbe::open(pid_namespace); });
+                       .without = "GC pauses have no histogram, and ZGC's allocation stalls are not measured"},
+                      options, [&] { return GcProbe::open(pid_namespace, options.request.bounds_ns); });
 }
 
 std::map<std::string_view, uint64_t> Probes::lost() const {
   return {{"memory_map_full", memory_ ? memory_->lost() : 0},
           {"process_ring_full", process_ ? process_->lost() : 0},
-          {"stalls_full", gc_ ? gc_->lost() : 0}};
+          {"stalls_full", gc_ ? gc_->lost_waits() : 0},
+          {"pauses_full", gc_ ? gc_->lost_pauses() : 0}};
 }
 
 std::vector<bpf::ProgramStats> Probes::program_stats() const {

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <limits>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "agent/bpf/histogram.h"
 #include "agent/bpf/ring_reader.h"
 #include "agent/bpf/skeleton.h"
 #include "request.skel.h"
@@ -77,9 +77,8 @@ Result<std::unique_ptr<RequestProbe>> RequestProbe::open(const Options& options,
   object.rodata->by_cookie = by_cookie ? 1 : 0;
   object.rodata->has_routes = options.routes.empty() ? 0 : 1;
   object.rodata->max_series = options.max_series;
-  std::ranges::fill(object.rodata->slot_bounds, std::numeric_limits<__u64>::max());
-  if (options.bounds_ns.size() >= REQUEST_SLOTS) return Error("too many bounds of buckets");
-  std::ranges::copy(options.bounds_ns, object.rodata->slot_bounds);
+  const auto set = bpf::set_slot_bounds(object.rodata->slot_bounds, options.bounds_ns);
+  if (!set) return set.error();
   if (by_cookie) ::bpf_map__set_max_entries(object.maps.request_sockets_by_cookie, kCookies);
   // The arrays inside have to be like one that is there at the load.
   const UniqueFd like = make_array(entry_count(options.max_series));

@@ -46,12 +46,12 @@ class RequestProbe {
     uint32_t method = 0;  // enum request_method
     uint32_t code = 0;    // 0: all that found no series of their own
     uint32_t route = 0;   // 1 for the first of Options::routes; 0: none
-    request_histogram histogram{};
+    latency_histogram histogram{};
   };
 
   struct Counts {
     request_target target{};
-    request_histogram stages[REQUEST_STAGES]{};
+    latency_histogram stages[REQUEST_STAGES]{};
     std::vector<Series> durations;
   };
 

@@ -17,7 +17,6 @@
 #include "agent/bpf/ring_reader.h"
 #include "agent/container/index.h"
 #include "agent/container/target.h"
-#include "agent/metrics/buckets.h"
 #include "agent/node/proc_fs.h"
 #include "agent/probes/request_probe.h"
 #include "agent/requests/match_process.h"
@@ -43,7 +42,6 @@ class Watch {
 
   /// What the probe was opened with.
   struct Options {
-    metrics::Buckets buckets;
     std::vector<std::string> routes;
     std::chrono::milliseconds scan_interval{10000};
   };
@@ -58,7 +56,6 @@ class Watch {
 
   const std::map<ProcessKey, Process>& processes() const { return processes_; }
   const probes::RequestProbe& probe() const { return probe_; }
-  const metrics::Buckets& buckets() const { return options_.buckets; }
   const std::vector<std::string>& routes() const { return options_.routes; }
   /// Cgroups whose traffic cannot be seen.
   size_t unattached() const { return unattached_.size(); }

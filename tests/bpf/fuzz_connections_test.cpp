@@ -214,12 +214,12 @@ void exchange(const FuzzedServer& fuzzed) {
   client.wait();
 }
 
-request_histogram exchanged(const FuzzedServer& fuzzed) {
+latency_histogram exchanged(const FuzzedServer& fuzzed) {
   const auto counts = fuzzed.counts();
   const auto found = std::ranges::find_if(counts.durations, [](const auto& series) {
     return series.method == REQUEST_GET && series.code == 418 && series.route == 1;
   });
-  return found == counts.durations.end() ? request_histogram{} : found->histogram;
+  return found == counts.durations.end() ? latency_histogram{} : found->histogram;
 }
 
 TEST(FuzzedConnections, EveryArrivalIsCountedOnceAndTheNextRequestIsMeasured) {
@@ -240,11 +240,11 @@ TEST(FuzzedConnections, EveryArrivalIsCountedOnceAndTheNextRequestIsMeasured) {
     EXPECT_GT(fuzz.unmatched(reason), 0U) << reason;
   EXPECT_GT(fuzz.durations, conversations / 4);
 
-  const request_histogram before = exchanged(fuzzed);
+  const latency_histogram before = exchanged(fuzzed);
   const uint64_t begin = now_ns();
   exchange(fuzzed);
   const uint64_t longest = now_ns() - begin;
-  const request_histogram after = exchanged(fuzzed);
+  const latency_histogram after = exchanged(fuzzed);
   EXPECT_EQ(count_of(after), count_of(before) + 1);
   EXPECT_GT(after.sum_ns, before.sum_ns);
   EXPECT_LE(after.sum_ns, before.sum_ns + longest);

@@ -68,7 +68,7 @@ bpf::Skeleton<request_bpf> load_agents(ProgramRuns::As as, bool by_cookie, const
   object.rodata->has_routes = true;
   object.rodata->max_series = kSeries;
   std::ranges::fill(object.rodata->slot_bounds, std::numeric_limits<__u64>::max());
-  for (uint64_t i = 0; i < REQUEST_SLOTS - 1; ++i) object.rodata->slot_bounds[i] = i << 20;
+  for (uint64_t i = 0; i < HISTOGRAM_SLOTS - 1; ++i) object.rodata->slot_bounds[i] = i << 20;
   ::bpf_map__set_max_entries(object.maps.request_sockets_by_cookie, kCookies);
   if (::bpf_map__set_inner_map_fd(object.maps.request_targets, like.get()) != 0) fail("set the inner map");
   if (as == ProgramRuns::As::kClassifier)

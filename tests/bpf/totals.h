@@ -23,7 +23,7 @@ struct Totals {
   }
 };
 
-inline uint64_t count_of(const request_histogram& histogram) {
+inline uint64_t count_of(const latency_histogram& histogram) {
   return std::accumulate(std::begin(histogram.counts), std::end(histogram.counts), uint64_t{0});
 }
 

@@ -53,7 +53,7 @@ int main(int argc, char** argv) {
     write(directory / "libjvm_fuzz" / (hash == FakeLibjvm::Hash::kGnu ? "gnu" : "sysv"), library.image());
   }
   fs::create_directories(directory / "libjvm_file_fuzz");
-  fs::copy(MANOMETER_FAKE_ZGC, directory / "libjvm_file_fuzz" / "zgc", fs::copy_options::overwrite_existing);
+  fs::copy(MANOMETER_FAKE_HOTSPOT, directory / "libjvm_file_fuzz" / "hotspot", fs::copy_options::overwrite_existing);
   for (size_t i = 0; i < kTexts.size(); ++i)
     write(directory / "proc_files_fuzz" / std::to_string(i), static_cast<char>(i) + std::string(kTexts[i]));
 }

@@ -23,8 +23,6 @@ std::string type_name(prometheus::MetricType type) {
       return "counter";
     case metrics::kGauge:
       return "gauge";
-    case metrics::kSummary:
-      return "summary";
     case metrics::kHistogram:
       return "histogram";
     default:
@@ -36,8 +34,16 @@ std::vector<metrics::Metric> all_metrics() {
   boost::asio::io_context loop;
   const auto watch = jvm::Watch::open(loop, {});
   const probes::Probes probes(loop, {.enabled = false, .proc_root = "/proc"}, {});
-  const collectors::Sources sources{
-      (*watch)->containers(), (*watch)->registry(), (*watch)->discovery(), probes, (*watch)->pool(), nullptr, nullptr};
+  const auto buckets = metrics::Buckets::make({1});
+  const collectors::Sources sources{(*watch)->containers(),
+                                    (*watch)->registry(),
+                                    (*watch)->discovery(),
+                                    probes,
+                                    (*watch)->pool(),
+                                    *buckets,
+                                    nullptr,
+                                    nullptr,
+                                    nullptr};
   std::vector<metrics::Metric> all;
   for (const auto& collector : collectors::make_collectors(sources))
     std::ranges::copy(collector->metrics(), std::back_inserter(all));

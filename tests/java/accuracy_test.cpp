@@ -1,4 +1,5 @@
-// What the agent exports of a JVM equals what that JVM says of itself, for every JDK and collector.
+// What the agent exports of a JVM equals what that JVM says of itself, for every JDK and collector. Without the
+// kernel's help: what that adds is tested in pauses_test.cpp and stalls_test.cpp.
 
 #include <algorithm>
 #include <functional>
@@ -33,7 +34,7 @@ auto between(double low, double high) {
 class Accuracy : public testing::TestWithParam<Combination> {
  protected:
   static void SetUpTestSuite() {
-    agent = std::make_unique<Agent>(std::vector<std::string>{"--sample-interval", "100ms"});
+    agent = std::make_unique<Agent>(std::vector<std::string>{"--sample-interval", "100ms", "--bpf", "off"});
   }
   static void TearDownTestSuite() { agent.reset(); }
 
@@ -281,7 +282,7 @@ TEST(LongPause, IsSeenWholeThoughSamplesFallIntoIt) {
   const auto jdk = fetch_jdk(17);
   if (!jdk) MANOMETER_SKIP(jdk.error().message());
   if (const auto classes = workload_classes(); !classes) MANOMETER_SKIP(classes.error().message());
-  const Agent agent({"--sample-interval", "100ms"});
+  const Agent agent({"--sample-interval", "100ms", "--bpf", "off"});
   Jvm jvm(*jdk, {.options = {"-XX:+UseSerialGC", "-Xms1g", "-Xmx1g"}, .gc_log = true});
   jvm.command("retain_small 300");
   const Moment start = quiet_moment(agent, jvm);

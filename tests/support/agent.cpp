@@ -63,6 +63,13 @@ Agent::Agent(const std::vector<std::string>& arguments, const std::vector<std::s
              const std::vector<std::string>& launcher)
     : child_(command(arguments, launcher), environment), address_(wait_for_address(child_, log_at_start_)) {}
 
+std::string Agent::log_line_with(const std::string& text) {
+  while (const auto line = child_.read_error_line()) {
+    if (line->find(text) != std::string::npos) return *line;
+  }
+  return "";
+}
+
 std::string Agent::get(const std::string& target, const LabelMap& headers) const {
   const auto answer = http::get(address_, target, kPatience, headers);
   if (!answer) throw std::runtime_error("GET " + target + ": " + answer.error().message());

@@ -43,6 +43,8 @@ class Agent {
   pid_t pid() const { return child_.pid(); }
   /// What it logged before it was ready to answer.
   const std::string& log_at_start() const { return log_at_start_; }
+  /// The next line of its log with this text; waits for it. "" if it ends without.
+  std::string log_line_with(const std::string& text);
   /// GET target; throws if there is no answer.
   std::string get(const std::string& target, const LabelMap& headers = {}) const;
   Scraped scrape() const;

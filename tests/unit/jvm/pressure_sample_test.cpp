@@ -49,8 +49,9 @@ TEST(PressureSample, HasWhatTheJvmCounts) {
 }
 
 TEST(PressureSample, HasTheWaitsForMemory) {
-  const PressureSample out = to_pressure_sample(
-      {PerfSample(), "ZGC", GcTotals(), LiveSet(), std::nullopt, gc_process{.stalls = 2, .stall_ns = 30}});
+  gc_process stalls{};
+  stalls.stall_ns = 30;
+  const PressureSample out = to_pressure_sample({PerfSample(), "ZGC", GcTotals(), LiveSet(), std::nullopt, stalls});
   EXPECT_EQ(out.stall_ns, 30U);
 }
 

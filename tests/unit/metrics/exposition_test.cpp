@@ -15,7 +15,7 @@ namespace {
 
 constexpr Metric kBytes{"a_bytes", "A \"size\" in bytes\\units.", kGauge};
 constexpr Metric kEvents{"b_total", "Events.", kCounter};
-constexpr Metric kPauses{"c_seconds", "Pauses.", kSummary};
+constexpr Metric kPauses{"c_seconds", "Pauses.", kHistogram};
 constexpr Metric kDurations{"d_seconds", "Durations.", kHistogram};
 constexpr const char* kHostile = "quote\" backslash\\ newline\n end";
 
@@ -23,7 +23,7 @@ std::vector<prometheus::MetricFamily> families() {
   Batch batch;
   batch.add(kBytes, {{"container", kHostile}}, 1.5e18);
   batch.add(kEvents, {}, 3);
-  batch.add_summary(kPauses, {{"pid", "1"}}, {{"cause", "System.gc()"}}, 2, 0.25);
+  batch.add_histogram(kPauses, {{"pid", "1"}}, {{"cause", "System.gc()"}}, {}, std::array<uint64_t, 1>{2}, 0.25);
   return batch.take();
 }
 
@@ -35,8 +35,9 @@ TEST(OpenMetrics, NamesCountersWithoutTotalAndEnds) {
             "# TYPE b counter\n"
             "# HELP b Events.\n"
             "b_total 3\n"
-            "# TYPE c_seconds summary\n"
+            "# TYPE c_seconds histogram\n"
             "# HELP c_seconds Pauses.\n"
+            "c_seconds_bucket{pid=\"1\",cause=\"System.gc()\",le=\"+Inf\"} 2\n"
             "c_seconds_count{pid=\"1\",cause=\"System.gc()\"} 2\n"
             "c_seconds_sum{pid=\"1\",cause=\"System.gc()\"} 0.25\n"
             "# EOF\n");
@@ -62,7 +63,8 @@ TEST(PrometheusText, IsAsTheFormatSays) {
             "# TYPE b_total counter\n"
             "b_total 3\n"
             "# HELP c_seconds Pauses.\n"
-            "# TYPE c_seconds summary\n"
+            "# TYPE c_seconds histogram\n"
+            "c_seconds_bucket{pid=\"1\",cause=\"System.gc()\",le=\"+Inf\"} 2\n"
             "c_seconds_count{pid=\"1\",cause=\"System.gc()\"} 2\n"
             "c_seconds_sum{pid=\"1\",cause=\"System.gc()\"} 0.25\n");
 }
@@ -70,13 +72,14 @@ TEST(PrometheusText, IsAsTheFormatSays) {
 TEST(PrometheusText, IsReadBackAsItWasWritten) {
   const auto samples = parse_prometheus_text(to_prometheus_text(families()));
   ASSERT_TRUE(samples.ok()) << samples.error().message();
-  ASSERT_EQ(samples->size(), 4U);
+  ASSERT_EQ(samples->size(), 5U);
   EXPECT_EQ((*samples)[0].name, "a_bytes");
   EXPECT_EQ((*samples)[0].labels.at("container"), kHostile);
   EXPECT_EQ((*samples)[0].value, 1.5e18);
   EXPECT_EQ((*samples)[1].name, "b_total");
-  EXPECT_EQ((*samples)[2].name, "c_seconds_count");
-  EXPECT_EQ((*samples)[3].labels.at("cause"), "System.gc()");
+  EXPECT_EQ((*samples)[2].labels.at("le"), "+Inf");
+  EXPECT_EQ((*samples)[3].name, "c_seconds_count");
+  EXPECT_EQ((*samples)[4].labels.at("cause"), "System.gc()");
 }
 
 std::vector<prometheus::MetricFamily> histogram() {

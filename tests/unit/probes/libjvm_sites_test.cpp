@@ -40,7 +40,7 @@ std::string read_whole(const std::string& path) {
 
 /// The beginning of a function as the loader put it into memory.
 std::string code_of(const char* name) {
-  const std::unique_ptr<void, int (*)(void*)> library(::dlopen(MANOMETER_FAKE_ZGC, RTLD_NOW), ::dlclose);
+  const std::unique_ptr<void, int (*)(void*)> library(::dlopen(MANOMETER_FAKE_HOTSPOT, RTLD_NOW), ::dlclose);
   std::string code(kCode, '\0');
   std::memcpy(code.data(), ::dlsym(library.get(), name), kCode);
   return code;
@@ -53,11 +53,11 @@ Result<LibjvmSites> find_in(const std::string& bytes) {
 }
 
 TEST(LibjvmSites, AreWhereTheFunctionsBegin) {
-  const auto sites = find_libjvm_sites(open_file(MANOMETER_FAKE_ZGC).get());
+  const auto sites = find_libjvm_sites(open_file(MANOMETER_FAKE_HOTSPOT).get());
   ASSERT_TRUE(sites.ok()) << sites.error().message();
   ASSERT_EQ(sites->stall_begin.size(), 1U) << "without the part that was split off";
   ASSERT_EQ(sites->stall_end.size(), 1U);
-  const std::string file = read_whole(MANOMETER_FAKE_ZGC);
+  const std::string file = read_whole(MANOMETER_FAKE_HOTSPOT);
   EXPECT_EQ(file.substr(sites->stall_begin[0], kCode),
             code_of("_ZN14ZPageAllocator16alloc_page_stallEP15ZPageAllocation"));
   EXPECT_EQ(file.substr(sites->stall_end[0], kCode),
@@ -65,16 +65,70 @@ TEST(LibjvmSites, AreWhereTheFunctionsBegin) {
   EXPECT_TRUE(sites->tells_stalls());
 }
 
-TEST(LibjvmSites, AreNoneWithoutNames) {
+/// Those of a copy of the library that went through this command.
+LibjvmSites find_after(std::vector<std::string> command) {
   const TempDir directory;
   const std::string copy = directory.path() / "libjvm.so";
-  std::filesystem::copy(MANOMETER_FAKE_ZGC, copy);
-  ASSERT_EQ(run({"strip", "--strip-all", copy}).code, 0);
+  std::filesystem::copy(MANOMETER_FAKE_HOTSPOT, copy);
+  command.push_back(copy);
+  EXPECT_EQ(run(command).code, 0);
   const auto sites = find_libjvm_sites(open_file(copy).get());
+  if (sites) return *sites;
+  ADD_FAILURE() << sites.error().message();
+  return {};
+}
+
+const std::vector<std::string> kWithoutUsdt{"objcopy", "--remove-section=.note.stapsdt"};
+
+TEST(LibjvmSites, AreAtTheNopsOfUsdtProbes) {
+  const auto sites = find_libjvm_sites(open_file(MANOMETER_FAKE_HOTSPOT).get());
   ASSERT_TRUE(sites.ok()) << sites.error().message();
-  EXPECT_THAT(sites->stall_begin, IsEmpty());
-  EXPECT_THAT(sites->stall_end, IsEmpty());
-  EXPECT_FALSE(sites->tells_stalls());
+  EXPECT_EQ(sites->pauses_by, "usdt");
+  EXPECT_TRUE(sites->tells_pauses());
+  const LibjvmSites functions = find_after(kWithoutUsdt);
+  for (const auto places : {&LibjvmSites::safepoint_begin, &LibjvmSites::safepoint_end, &LibjvmSites::collects}) {
+    constexpr uint64_t kPrologue = 64;
+    const std::vector<uint64_t>& probe = *sites.*places;
+    const std::vector<uint64_t>& function = functions.*places;
+    ASSERT_EQ(probe.size(), 1U);
+    ASSERT_EQ(function.size(), 1U);
+    EXPECT_GE(probe[0], function[0]);
+    EXPECT_LE(probe[0], function[0] + kPrologue);
+  }
+}
+
+TEST(LibjvmSites, AreThoseOfFunctionsWithoutUsdt) {
+  const LibjvmSites sites = find_after(kWithoutUsdt);
+  EXPECT_EQ(sites.pauses_by, "symbols");
+  ASSERT_EQ(sites.safepoint_begin.size(), 1U);
+  EXPECT_EQ(read_whole(MANOMETER_FAKE_HOTSPOT).substr(sites.safepoint_begin[0], kCode),
+            code_of("_ZN14RuntimeService22record_safepoint_beginEl"));
+  EXPECT_TRUE(sites.tells_stalls());
+}
+
+TEST(LibjvmSites, OfUsdtNeedNoNames) {
+  const LibjvmSites sites = find_after({"strip", "--strip-all"});
+  EXPECT_EQ(sites.pauses_by, "usdt");
+  EXPECT_TRUE(sites.tells_pauses());
+  EXPECT_FALSE(sites.tells_stalls());
+}
+
+TEST(LibjvmSites, OfUsdtAreNotTakenWhereThereIsNoNop) {
+  const auto sites = find_libjvm_sites(open_file(MANOMETER_FAKE_HOTSPOT).get());
+  ASSERT_TRUE(sites.ok());
+  std::string bytes = read_whole(MANOMETER_FAKE_HOTSPOT);
+  bytes[sites->safepoint_end[0]] = '\xcc';
+  const auto changed = find_in(bytes);
+  ASSERT_TRUE(changed.ok()) << changed.error().message();
+  EXPECT_EQ(changed->pauses_by, "symbols");
+}
+
+TEST(LibjvmSites, AreNoneWithoutNamesAndUsdt) {
+  const LibjvmSites sites = find_after({"strip", "--strip-all", "--remove-section=.note.stapsdt"});
+  EXPECT_THAT(sites.stall_begin, IsEmpty());
+  EXPECT_THAT(sites.stall_end, IsEmpty());
+  EXPECT_FALSE(sites.tells_stalls());
+  EXPECT_FALSE(sites.tells_pauses());
 }
 
 TEST(LibjvmSites, AreRefusedWhereTheFileIsNoLibrary) {
@@ -89,8 +143,9 @@ TEST(LibjvmSites, AreRefusedWhereTheFileIsNoLibrary) {
 void expect_within(const std::string& bytes) {
   const auto sites = find_in(bytes);
   if (!sites) return;
-  EXPECT_LE(sites->stall_begin.size(), 4U);
-  EXPECT_LE(sites->stall_end.size(), 4U);
+  for (const auto places : {&LibjvmSites::stall_begin, &LibjvmSites::stall_end, &LibjvmSites::safepoint_begin,
+                            &LibjvmSites::safepoint_end, &LibjvmSites::collects})
+    EXPECT_LE((*sites.*places).size(), 8U);
 }
 
 /// 40 MB of memory at most for what a file of a GB says it has.
@@ -124,12 +179,12 @@ TEST(LibjvmSites, OfAHugeFileTakeLittleMemory) {
 }
 
 TEST(LibjvmSites, OfACutFileAreNotReadBeyondIt) {
-  const std::string file = read_whole(MANOMETER_FAKE_ZGC);
+  const std::string file = read_whole(MANOMETER_FAKE_HOTSPOT);
   for (size_t size = 0; size < file.size(); size += 61) expect_within(file.substr(0, size));
 }
 
 TEST(LibjvmSites, OfAnOverwrittenFileAreFoundOrRefused) {
-  const std::string file = read_whole(MANOMETER_FAKE_ZGC);
+  const std::string file = read_whole(MANOMETER_FAKE_HOTSPOT);
   for (size_t at = 0; at + 8 < file.size(); at += 24) {
     for (const char byte : {'\x00', '\x7f', '\xff'}) expect_within(std::string(file).replace(at, 8, 8, byte));
   }

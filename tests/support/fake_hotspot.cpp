@@ -1,0 +1,41 @@
+// A library with functions named as those of libjvm that we look for, one split off from them, and its USDT probes.
+
+#include <sys/sdt.h>
+
+namespace {
+volatile int calls = 0;
+}
+
+// NOLINTBEGIN(readability-identifier-naming): HotSpot's names
+extern "C" {
+void stall_begin() asm("_ZN14ZPageAllocator16alloc_page_stallEP15ZPageAllocation");
+void stall_end() asm("_ZNK18ZStatCriticalPhase12register_endEP17ConcurrentGCTimerRK5TicksS4_");
+void safepoint_begin() asm("_ZN14RuntimeService22record_safepoint_beginEl");
+void safepoint_end() asm("_ZN14RuntimeService20record_safepoint_endEl");
+void gc_begin() asm("_ZN15VM_GC_Operation15notify_gc_beginEb");
+void stall_part() asm("_ZN14ZPageAllocator16alloc_page_stallEP15ZPageAllocation.cold");
+}
+// NOLINTEND(readability-identifier-naming)
+
+void stall_begin() {
+  calls = calls + 1;
+}
+void stall_end() {
+  calls = calls + 2;
+}
+void stall_part() {
+  calls = calls + 3;
+}
+void safepoint_begin() {
+  DTRACE_PROBE(hs_private, safepoint__begin);
+  calls = calls + 4;
+}
+void safepoint_end() {
+  DTRACE_PROBE(hs_private, safepoint__end);
+  calls = calls + 5;
+}
+void gc_begin() {
+  DTRACE_PROBE1(hotspot, gc__begin, calls);
+  DTRACE_PROBE(hotspot, gc__end);
+  calls = calls + 6;
+}
