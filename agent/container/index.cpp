@@ -24,7 +24,8 @@ std::string Index::acquire(const std::vector<node::CgroupLine>& lines) {
     if (has_memory_controller(line.controllers)) memory = line.path;
     if (line.controllers.empty()) unified = line.path;
   }
-  const std::string& key = memory.empty() ? unified : memory;
+  unified = parse_cgroup_name(unified).path;
+  std::string key = memory.empty() ? unified : parse_cgroup_name(memory).path;
   auto found = containers_.find(key);
   if (found == containers_.end()) found = containers_.emplace(key, open(key, unified)).first;
   ++found->second.processes;
@@ -35,9 +36,9 @@ std::string Index::acquire(const std::vector<node::CgroupLine>& lines) {
 /// one container only.
 Target Index::make_target(const std::string& path) const {
   Target target;
-  const auto name = cgroup_name(path);
-  if (!name) return target;
-  target.container = metrics::label_value(*name);
+  const auto label = parse_cgroup_name(path).label;
+  if (!label) return target;
+  target.container = metrics::label_value(*label);
   bool taken = std::ranges::any_of(containers_, [&](const auto& other) { return other.second.target == target; });
   if (counts_) taken = taken || counts_->is_taken(target, path);
   if (taken) target.container = metrics::label_value(path);

@@ -5,20 +5,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "agent/container/cgroup_name.h"
 #include "tests/support/captured_log.h"
 #include "tests/support/fake_node.h"
 
 namespace manometer::container {
 namespace {
-
-TEST(CgroupName, IsTheLastPartOfThePath) {
-  EXPECT_EQ(cgroup_name("/system.slice/app.service"), "app.service");
-  EXPECT_EQ(cgroup_name("/user.slice/user-1000.slice/session-3.scope"), "session-3.scope");
-  EXPECT_EQ(cgroup_name("/docker/4f5c"), "4f5c");
-  EXPECT_FALSE(cgroup_name("/")) << "the root is no container";
-  EXPECT_FALSE(cgroup_name("/..")) << "outside of our cgroup namespace";
-}
 
 class IndexTest : public testing::Test {
  protected:
