@@ -49,7 +49,8 @@ void raise_descriptor_limit() {
 
 /// In the order of their dependence; destroyed the other way round.
 struct App::Parts {
-  explicit Parts(const RunConfig& config) : signals(loop, SIGINT, SIGTERM), standard_input(loop) {
+  explicit Parts(const RunConfig& config)
+      : variant(config.variant), signals(loop, SIGINT, SIGTERM), standard_input(loop) {
     if (config.stop_with_stdin) standard_input.assign(::dup(STDIN_FILENO));
   }
 
@@ -70,7 +71,7 @@ struct App::Parts {
     using requests::Watch;
     probes::RequestProbe* const probe = probes->request();
     if (probe == nullptr) return {};
-    auto cgroups = node::open_cgroup2_root(watch->cgroup_mount(), config.host.proc);
+    auto cgroups = node::open_cgroup2_root(watch->cgroups().mount, config.host.proc);
     if (!cgroups) return std::move(cgroups).error();
     requests =
         std::make_unique<Watch>(loop, watch->pool(), watch->containers(), *probe, *std::move(cgroups), watch->log(),
@@ -108,6 +109,7 @@ struct App::Parts {
     if (stalls) stalls->remove(key);
   }
 
+  Variant variant;
   boost::asio::io_context loop{1};
   boost::asio::signal_set signals;
   boost::asio::posix::stream_descriptor standard_input;
@@ -178,7 +180,9 @@ void App::run() {
   for (const probes::Status& probe : parts_->probes->status()) {
     if (!probe.attached) spdlog::warn("probe {} does not work, the agent does without: {}", probe.name, probe.error);
   }
-  if (!parts_->watch->cgroup_mount()) spdlog::warn("no memory controller is mounted: container memory is not measured");
+  const node::NodeCgroups& cgroups = parts_->watch->cgroups();
+  if (!cgroups.mount) spdlog::warn("no memory controller is mounted: container memory is not measured");
+  if (cgroups.hidden && parts_->variant == Variant::kNode) spdlog::warn("{}", *cgroups.hidden);
   stop_on_signals();
   parts_->watch->start();
   if (parts_->finder) parts_->finder->start();

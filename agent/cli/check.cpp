@@ -96,10 +96,13 @@ Finding check_tier_memory() {
   return finding;
 }
 
-Finding check_container_memory(const std::optional<node::CgroupMount>& mount) {
+Finding check_container_memory(const node::NodeCgroups& cgroups, Variant variant) {
+  const auto& mount = cgroups.mount;
   if (!mount)
     return {"container memory", Status::kMissing, false, "no memory controller is mounted",
             "mount the node's /sys/fs/cgroup and name it with --host-cgroup"};
+  if (cgroups.hidden && variant == Variant::kNode)
+    return {"container memory", Status::kDegraded, false, "only of the agent's own cgroup namespace", *cgroups.hidden};
   return {"container memory", Status::kOk, false,
           fmt::format("cgroup v{} at {}", static_cast<int>(mount->version), mount->memory), ""};
 }
@@ -176,8 +179,8 @@ Result<bool> check(const CheckConfig& config) {
                      check_other_users(config.variant),
                      check_tier_hsperfdata(),
                      check_tier_memory(),
-                     check_container_memory((*watch)->cgroup_mount()),
-                     check_pressure((*watch)->cgroup_mount()),
+                     check_container_memory((*watch)->cgroups(), config.variant),
+                     check_pressure((*watch)->cgroups().mount),
                      check_kernel()};
   for (const probes::Status& probe : probes.status()) report.findings.push_back(check_probe(probe, config.variant));
   look_around(loop, **watch);

@@ -2,27 +2,16 @@
 
 #include <algorithm>
 
-#include "agent/base/text.h"
 #include "agent/container/cgroup_name.h"
 
 namespace manometer::container {
-namespace {
-
-bool has_memory_controller(std::string_view controllers) {
-  while (!controllers.empty()) {
-    if (take_until(controllers, ',') == "memory") return true;
-  }
-  return false;
-}
-
-}  // namespace
 
 std::string Index::acquire(const std::vector<node::CgroupLine>& lines) {
   std::string memory;
   std::string unified;
   for (const node::CgroupLine& line : lines) {
-    if (has_memory_controller(line.controllers)) memory = line.path;
-    if (line.controllers.empty()) unified = line.path;
+    if (line.has("memory")) memory = line.path;
+    if (line.is_unified()) unified = line.path;
   }
   unified = parse_cgroup_name(unified).path;
   std::string key = memory.empty() ? unified : parse_cgroup_name(memory).path;
