@@ -76,8 +76,8 @@ struct App::Parts {
     requests =
         std::make_unique<Watch>(loop, watch->pool(), watch->containers(), *probe, *std::move(cgroups), watch->log(),
                                 Watch::Options{std::move(buckets), config.routes, config.scan_interval});
-    watch->registry().on_found = [this](const jvm::FoundJvm& jvm, const container::Target& target) {
-      requests->add(Watch::Reason::kIsJvm, {jvm.key, jvm.namespace_pid, jvm.cgroup, jvm.process}, target);
+    watch->registry().on_found = [this](const jvm::FoundJvm& found, const jvm::Jvm& jvm) {
+      requests->add(Watch::Reason::kIsJvm, {found.key, found.namespace_pid, found.cgroup, found.process}, jvm.pid);
     };
     requests::ProcessFinder::Options options{{}, config.scan_interval};
     for (const std::string& text : config.watch) {

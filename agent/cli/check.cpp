@@ -144,8 +144,17 @@ Finding check_probe(const probes::Status& probe, Variant variant) {
   return finding;
 }
 
-JvmFinding to_finding(const ProcessKey& key, const jvm::Jvm& jvm) {
-  JvmFinding finding{key.pid, jvm.target.container.value_or(""), "", "", ""};
+/// "shop/web-0/app", or without the names that are not known.
+std::string name_of(const container::Target& target) {
+  std::string name;
+  for (const auto& part : {target.namespace_name, target.pod, target.container}) {
+    if (part) name += (name.empty() ? "" : "/") + *part;
+  }
+  return name;
+}
+
+JvmFinding to_finding(const ProcessKey& key, const jvm::Jvm& jvm, const container::Target& target) {
+  JvmFinding finding{key.pid, name_of(target), "", "", ""};
   finding.tier = to_string(jvm.refusal ? jvm::Tier::kNone : jvm.tier);
   if (jvm.identity)
     finding.what = fmt::format("{} {}, {}", jvm.identity->vm, jvm.identity->version, jvm.identity->collector);
@@ -184,7 +193,8 @@ Result<bool> check(const CheckConfig& config) {
                      check_kernel()};
   for (const probes::Status& probe : probes.status()) report.findings.push_back(check_probe(probe, config.variant));
   look_around(loop, **watch);
-  for (const auto& [key, jvm] : (*watch)->registry().jvms()) report.jvms.push_back(to_finding(key, jvm));
+  const jvm::Registry& registry = (*watch)->registry();
+  for (const auto& [key, jvm] : registry.jvms()) report.jvms.push_back(to_finding(key, jvm, registry.target(jvm)));
 
   std::cout << (config.json ? to_json(report) : to_table(report)) << std::flush;
   // A read that hangs cannot be waited for.

@@ -51,7 +51,7 @@ std::span<const Metric> JvmGc::metrics() const {
 Result<void> JvmGc::collect(metrics::Batch& batch) {
   for (const auto& [key, jvm] : jvms_.jvms()) {
     if (!jvm.sample || jvm.refusal) continue;
-    const metrics::Labels target = jvm.target.labels();
+    const metrics::Labels target = jvms_.target(jvm).labels();
     for (const auto& [collector_and_cause, pauses] : jvm.gc.by_cause()) {
       const auto& [collector, cause] = collector_and_cause;
       batch.add_summary(kPause, target, {{"collector", std::string(collector)}, {"cause", std::string(cause)}},

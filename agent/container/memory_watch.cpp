@@ -14,6 +14,11 @@ Result<void> MemoryWatch::add(uint64_t cgroup, const Target& target, const std::
   return {};
 }
 
+void MemoryWatch::rename(uint64_t cgroup, const Target& target) {
+  const auto found = cgroups_.find(cgroup);
+  if (found != cgroups_.end()) found->second.target = target;
+}
+
 void MemoryWatch::release(uint64_t cgroup) {
   const auto found = cgroups_.find(cgroup);
   if (found == cgroups_.end()) return;

@@ -34,11 +34,13 @@ Watch::Watch(boost::asio::io_context& loop, const Options& options, node::ProcFs
       proc_(std::move(proc)),
       cgroups_(std::move(cgroups)),
       containers_(cgroups_.mount, process_log_),
+      names_(loop, pool_, containers_, log_, {options.host.log, options.scan_interval}),
       registry_(loop, pool_, containers_, process_log_,
                 {options.sample_interval, ticks_since_boot(), options.pressure}),
       discovery_(loop, pool_, proc_, registry_, log_, options.scan_interval) {}
 
 void Watch::start() {
+  names_.start();
   discovery_.start();
   registry_.start();
 }

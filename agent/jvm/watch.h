@@ -8,6 +8,7 @@
 #include "agent/base/blocking_pool.h"
 #include "agent/base/log.h"
 #include "agent/container/index.h"
+#include "agent/container/name_watch.h"
 #include "agent/jvm/discovery.h"
 #include "agent/jvm/registry.h"
 #include "agent/node/host_paths.h"
@@ -30,8 +31,8 @@ class Watch {
   static Result<std::unique_ptr<Watch>> open(boost::asio::io_context& loop, const Options& options);
 
   void start();
-  /// True once all there was at the start has been looked at and read, or refused.
-  bool ready() { return ready_ = ready_ || (discovery_.scanned() && registry_.all_read()); }
+  /// True once all there was at the start has been looked at, named and read, or refused.
+  bool ready() { return ready_ = ready_ || (discovery_.scanned() && registry_.all_read() && !names_.looking()); }
   /// Ends the blocking pool; see BlockingPool::stop.
   bool stop() { return pool_.stop(); }
 
@@ -56,6 +57,7 @@ class Watch {
   node::ProcFs proc_;
   node::NodeCgroups cgroups_;
   container::Index containers_;
+  container::NameWatch names_;
   Registry registry_;
   Discovery discovery_;
   bool ready_ = false;
