@@ -107,6 +107,13 @@ Finding check_container_memory(const node::NodeCgroups& cgroups, Variant variant
           fmt::format("cgroup v{} at {}", static_cast<int>(mount->version), mount->memory), ""};
 }
 
+Finding check_pod_names(const std::string& log_root) {
+  const std::string pods = log_root + "/pods";
+  if (::access(pods.c_str(), R_OK | X_OK) == 0) return {"names of pods", Status::kOk, false, "in " + pods, ""};
+  return {"names of pods", Status::kMissing, false, Error::from_errno("look into " + pods).message(),
+          "on a Kubernetes node, mount its /var/log and name it with --host-log"};
+}
+
 Finding check_pressure(const std::optional<node::CgroupMount>& mount) {
   Finding finding{"memory pressure (PSI)", Status::kOk, false, "", ""};
   if (!mount || mount->unified.empty()) {
@@ -190,6 +197,7 @@ Result<bool> check(const CheckConfig& config) {
                      check_tier_memory(),
                      check_container_memory((*watch)->cgroups(), config.variant),
                      check_pressure((*watch)->cgroups().mount),
+                     check_pod_names(config.host.log),
                      check_kernel()};
   for (const probes::Status& probe : probes.status()) report.findings.push_back(check_probe(probe, config.variant));
   look_around(loop, **watch);
