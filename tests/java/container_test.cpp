@@ -81,16 +81,14 @@ TEST_F(JvmContainer, IsMeasuredAsTheKernelDoes) {
 }
 
 /// A command that starts another in this cgroup, in a cgroup namespace that begins there and with mounts that show no
-/// more, as a container runtime does.
-std::vector<std::string> contained_in(const Cgroup& cgroup) {
+/// more, as a container runtime does. mounts: a shell command for what else it gets from the node.
+std::vector<std::string> contained_in(const Cgroup& cgroup, const std::string& mounts = "true") {
   const bool v1 = Cgroup::version() == node::CgroupVersion::kV1;
   const std::string mount =
       v1 ? "mkdir memory && mount -t cgroup -o memory none memory" : "mount -t cgroup2 none /sys/fs/cgroup";
   return {"/bin/sh", "-c",
-          "echo 0 > " + cgroup.directory() +
-              "/cgroup.procs && exec unshare --cgroup --mount /bin/sh -c '"
-              "mount -t tmpfs none /sys/fs/cgroup && cd /sys/fs/cgroup && " +
-              mount + R"( && exec "$@"' sh "$@")",
+          "echo 0 > " + cgroup.directory() + "/cgroup.procs && exec unshare --cgroup --mount /bin/sh -c '" + mounts +
+              " && mount -t tmpfs none /sys/fs/cgroup && cd /sys/fs/cgroup && " + mount + R"( && exec "$@"' sh "$@")",
           "sh"};
 }
 
@@ -115,6 +113,13 @@ TEST_F(JvmContainer, IsMeasuredByAnAgentInAContainer) {
   EXPECT_EQ(scraped.value("manometer_container_memory_limit_bytes", {{"container", inner.name()}}), 512 * kMegabyte);
   EXPECT_EQ(scraped.value("manometer_http_unattached_cgroups").value_or(0), 0);
   EXPECT_EQ(agent.log_at_start().find("cgroup namespace"), std::string::npos) << agent.log_at_start();
+
+  const TempDir host;
+  const Agent told({"--host-cgroup", host.path(), "--sample-interval", "100ms"}, {},
+                   contained_in(own, "mount --rbind /sys/fs/cgroup " + host.path().string()));
+  expect_followed(told, jvm, "hsperfdata");
+  EXPECT_EQ(told.scrape().value("manometer_container_memory_limit_bytes", {{"container", inner.name()}}),
+            512 * kMegabyte);
 
   const Agent blind({"--sample-interval", "100ms", "--host-cgroup", "/sys/fs/cgroup", "--host-proc", proc.path()}, {},
                     contained_in(own));
