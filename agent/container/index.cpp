@@ -34,8 +34,10 @@ std::string Index::acquire(const std::vector<node::CgroupLine>& lines, std::opti
   auto found = containers_.find(key);
   if (found == containers_.end()) found = containers_.emplace(key, open(std::move(cgroup), unified)).first;
   ++found->second.processes;
-  if (process) found->second.process = std::move(process);
-  if (is_unnamed(found->second)) on_unnamed();
+  if (is_unnamed(found->second)) {
+    if (process) found->second.process = std::move(process);
+    on_unnamed();
+  }
   return key;
 }
 
@@ -69,6 +71,8 @@ void Index::set_names(const std::string& key, const PodNames& names) {
   const auto found = containers_.find(key);
   if (found == containers_.end()) return;
   Container& container = found->second;
+  // Its process may have ended since, or lost the mount: a name stays.
+  if (container.target.pod && !names.container) return;
   Target target = unnamed_target(container.cgroup);
   target.namespace_name = metrics::label_value(names.namespace_name);
   target.pod = metrics::label_value(names.pod);
@@ -78,6 +82,7 @@ void Index::set_names(const std::string& key, const PodNames& names) {
     if (free_name(container, named, names.is_certain)) target = std::move(named);
   }
   container.names_certain = names.is_certain;
+  if (names.is_certain) container.process.reset();
   container.target = std::move(target);
   if (container.counted) counts_->rename(*container.counted, container.target);
 }

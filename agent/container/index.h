@@ -29,7 +29,7 @@ struct Container {
   Target target;
   CgroupName cgroup;
   bool names_certain = false;                // no better ones can come
-  std::optional<node::Process> process;      // the last that was acquired with it
+  std::optional<node::Process> process;      // the last that was acquired with it, as long as names can come
   std::optional<node::MemoryCgroup> memory;  // nullopt: the node shows us no memory controller for it
   std::optional<uint64_t> counted;           // the cgroup for which the kernel counts; nullopt: it does not
   size_t processes = 0;

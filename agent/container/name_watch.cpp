@@ -2,9 +2,8 @@
 
 #include <array>
 #include <sys/inotify.h>
+#include <unistd.h>
 #include <utility>
-
-#include <boost/asio/buffer.hpp>
 
 namespace manometer::container {
 namespace {
@@ -40,10 +39,10 @@ void NameWatch::start() {
 }
 
 void NameWatch::wait_for_change() {
-  constexpr size_t kEvents = 4096;  // bytes; what does not fit is read next
-  static std::array<char, kEvents> ignored;
-  changes_.async_read_some(boost::asio::buffer(ignored), [this](const boost::system::error_code& error, size_t) {
+  changes_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const boost::system::error_code& error) {
     if (error) return;
+    std::array<char, 4096> ignored{};  // any size that an event fits
+    while (::read(changes_.native_handle(), ignored.data(), ignored.size()) > 0) continue;
     look();
     wait_for_change();
   });

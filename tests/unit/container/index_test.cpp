@@ -149,6 +149,8 @@ TEST_F(IndexTest, APodsContainerIsNamedWhenItsNamesAreKnown) {
   containers.set_names(key, names("app", false));
   EXPECT_EQ(containers.target(key, "1"), (Target{"shop", "web-0", "app", "1"}));
   EXPECT_EQ(containers.unnamed().size(), 1U) << "a link may know better";
+  containers.set_names(key, names(std::nullopt, false));
+  EXPECT_EQ(containers.target(key, "1").container, "app") << "its process has ended, another has not";
   containers.set_names(key, names("app", true));
   EXPECT_TRUE(containers.unnamed().empty());
   EXPECT_EQ(containers.acquire({{"", cgroup_of('a')}}), key);
