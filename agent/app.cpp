@@ -49,7 +49,8 @@ void raise_descriptor_limit() {
 
 /// In the order of their dependence; destroyed the other way round.
 struct App::Parts {
-  explicit Parts(const RunConfig& config) : signals(loop, SIGINT, SIGTERM), standard_input(loop) {
+  explicit Parts(const RunConfig& config)
+      : variant(config.variant), signals(loop, SIGINT, SIGTERM), standard_input(loop) {
     if (config.stop_with_stdin) standard_input.assign(::dup(STDIN_FILENO));
   }
 
@@ -70,12 +71,12 @@ struct App::Parts {
     using requests::Watch;
     probes::RequestProbe* const probe = probes->request();
     if (probe == nullptr) return {};
-    auto cgroups = node::open_cgroup2_root(watch->cgroup_mount(), config.host.proc);
+    auto cgroups = node::open_cgroup2_root(watch->cgroups().mount, config.host.proc);
     if (!cgroups) return std::move(cgroups).error();
     requests = std::make_unique<Watch>(loop, watch->pool(), watch->containers(), *probe, *std::move(cgroups),
                                        watch->log(), Watch::Options{config.routes, config.scan_interval});
-    watch->registry().on_found = [this](const jvm::FoundJvm& jvm, const container::Target& target) {
-      requests->add(Watch::Reason::kIsJvm, {jvm.key, jvm.namespace_pid, jvm.cgroup, jvm.process}, target);
+    watch->registry().on_found = [this](const jvm::FoundJvm& found, const jvm::Jvm& jvm) {
+      requests->add(Watch::Reason::kIsJvm, {found.key, found.namespace_pid, found.cgroup, found.process}, jvm.pid);
     };
     requests::ProcessFinder::Options options{{}, config.scan_interval};
     for (const std::string& text : config.watch) {
@@ -107,6 +108,7 @@ struct App::Parts {
     if (gc) gc->remove(key);
   }
 
+  Variant variant;
   boost::asio::io_context loop{1};
   boost::asio::signal_set signals;
   boost::asio::posix::stream_descriptor standard_input;
@@ -180,7 +182,9 @@ void App::run() {
   for (const probes::Status& probe : parts_->probes->status()) {
     if (!probe.attached) spdlog::warn("probe {} does not work, the agent does without: {}", probe.name, probe.error);
   }
-  if (!parts_->watch->cgroup_mount()) spdlog::warn("no memory controller is mounted: container memory is not measured");
+  const node::NodeCgroups& cgroups = parts_->watch->cgroups();
+  if (!cgroups.mount) spdlog::warn("no memory controller is mounted: container memory is not measured");
+  if (cgroups.hidden && parts_->variant == Variant::kNode) spdlog::warn("{}", *cgroups.hidden);
   stop_on_signals();
   parts_->watch->start();
   if (parts_->finder) parts_->finder->start();

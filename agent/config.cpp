@@ -90,7 +90,10 @@ void add_host_paths(CLI::App& command, node::HostPaths& host) {
   add_flag_with_value(command, "--host-proc", host.proc, "The node's /proc, as mounted here")
       ->check(CLI::ExistingDirectory);
   add_flag_with_value(command, "--host-cgroup", host.cgroup,
-                      "The node's /sys/fs/cgroup, as mounted here; default: found in the mount table")
+                      "The node's /sys/fs/cgroup, as mounted here; default: found in the mount table of the agent, or "
+                      "in a container of process 1")
+      ->check(CLI::ExistingDirectory);
+  add_flag_with_value(command, "--host-log", host.log, "The node's /var/log, as mounted here: tells the names of pods")
       ->check(CLI::ExistingDirectory);
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// The two things every parser of a kernel file needs.
+// What parsers of kernel files need.
 
 #include <charconv>
 #include <string_view>
@@ -14,6 +14,14 @@ inline std::string_view take_until(std::string_view& rest, char separator) {
   const std::string_view taken = rest.substr(0, end);
   rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
   return taken;
+}
+
+/// True if one of the words between the separators is this one.
+inline bool has_word(std::string_view text, char separator, std::string_view word) {
+  while (!text.empty()) {
+    if (take_until(text, separator) == word) return true;
+  }
+  return false;
 }
 
 /// True if the whole text is one number that fits T.

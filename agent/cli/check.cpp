@@ -96,12 +96,22 @@ Finding check_tier_memory() {
   return finding;
 }
 
-Finding check_container_memory(const std::optional<node::CgroupMount>& mount) {
+Finding check_container_memory(const node::NodeCgroups& cgroups, Variant variant) {
+  const auto& mount = cgroups.mount;
   if (!mount)
     return {"container memory", Status::kMissing, false, "no memory controller is mounted",
             "mount the node's /sys/fs/cgroup and name it with --host-cgroup"};
+  if (cgroups.hidden && variant == Variant::kNode)
+    return {"container memory", Status::kDegraded, false, "only of the agent's own cgroup namespace", *cgroups.hidden};
   return {"container memory", Status::kOk, false,
           fmt::format("cgroup v{} at {}", static_cast<int>(mount->version), mount->memory), ""};
+}
+
+Finding check_pod_names(const std::string& log_root) {
+  const std::string pods = log_root + "/pods";
+  if (::access(pods.c_str(), R_OK | X_OK) == 0) return {"names of pods", Status::kOk, false, "in " + pods, ""};
+  return {"names of pods", Status::kMissing, false, Error::from_errno("look into " + pods).message(),
+          "on a Kubernetes node, mount its /var/log and name it with --host-log"};
 }
 
 Finding check_pressure(const std::optional<node::CgroupMount>& mount) {
@@ -141,8 +151,17 @@ Finding check_probe(const probes::Status& probe, Variant variant) {
   return finding;
 }
 
-JvmFinding to_finding(const ProcessKey& key, const jvm::Jvm& jvm) {
-  JvmFinding finding{key.pid, jvm.target.container.value_or(""), "", "", ""};
+/// "shop/web-0/app", or without the names that are not known.
+std::string name_of(const container::Target& target) {
+  std::string name;
+  for (const auto& part : {target.namespace_name, target.pod, target.container}) {
+    if (part) name += (name.empty() ? "" : "/") + *part;
+  }
+  return name;
+}
+
+JvmFinding to_finding(const ProcessKey& key, const jvm::Jvm& jvm, const container::Target& target) {
+  JvmFinding finding{key.pid, name_of(target), "", "", ""};
   finding.tier = to_string(jvm.refusal ? jvm::Tier::kNone : jvm.tier);
   if (jvm.identity)
     finding.what = fmt::format("{} {}, {}", jvm.identity->vm, jvm.identity->version, jvm.identity->collector);
@@ -176,12 +195,14 @@ Result<bool> check(const CheckConfig& config) {
                      check_other_users(config.variant),
                      check_tier_hsperfdata(),
                      check_tier_memory(),
-                     check_container_memory((*watch)->cgroup_mount()),
-                     check_pressure((*watch)->cgroup_mount()),
+                     check_container_memory((*watch)->cgroups(), config.variant),
+                     check_pressure((*watch)->cgroups().mount),
+                     check_pod_names(config.host.log),
                      check_kernel()};
   for (const probes::Status& probe : probes.status()) report.findings.push_back(check_probe(probe, config.variant));
   look_around(loop, **watch);
-  for (const auto& [key, jvm] : (*watch)->registry().jvms()) report.jvms.push_back(to_finding(key, jvm));
+  const jvm::Registry& registry = (*watch)->registry();
+  for (const auto& [key, jvm] : registry.jvms()) report.jvms.push_back(to_finding(key, jvm, registry.target(jvm)));
 
   std::cout << (config.json ? to_json(report) : to_table(report)) << std::flush;
   // A read that hangs cannot be waited for.

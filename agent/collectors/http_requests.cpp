@@ -114,7 +114,7 @@ Result<void> HttpRequests::collect(metrics::Batch& batch) {
     const auto gauges = scan->gauges.find(process.counts.id);
     // A process that has no part in HTTP has no series.
     if (queues.empty() && gauges == scan->gauges.end() && counts->durations.empty()) continue;
-    const metrics::Labels target = process.target.labels();
+    const metrics::Labels target = requests_->target(process).labels();
     for (const auto& [port, queue] : queues) {
       batch.add(kQueueLength, target, {{"port", std::to_string(port)}}, static_cast<double>(queue.first));
       batch.add(kQueueLimit, target, {{"port", std::to_string(port)}}, static_cast<double>(queue.second));

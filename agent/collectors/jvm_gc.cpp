@@ -98,7 +98,7 @@ void JvmGc::add_counters(metrics::Batch& batch, const metrics::Labels& target, c
 
 Result<void> JvmGc::collect(metrics::Batch& batch) {
   for (const auto& [key, jvm] : jvms_.jvms()) {
-    const metrics::Labels target = jvm.target.labels();
+    const metrics::Labels target = jvms_.target(jvm).labels();
     const bool has_counters = jvm.sample && !jvm.refusal;
     if (has_counters) add_counters(batch, target, jvm);
     const auto stops = gc_ == nullptr ? std::nullopt : gc_->stops(key);

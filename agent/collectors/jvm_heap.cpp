@@ -82,7 +82,7 @@ std::span<const Metric> JvmHeap::metrics() const {
 
 Result<void> JvmHeap::collect(metrics::Batch& batch) {
   for (const auto& [key, jvm] : jvms_.jvms()) {
-    const metrics::Labels target = jvm.target.labels();
+    const metrics::Labels target = jvms_.target(jvm).labels();
     if (jvm.sample || jvm.refusal) add_info(batch, target, jvm);
     if (jvm.sample && !jvm.refusal) add_heap(batch, target, jvm);
   }

@@ -48,7 +48,7 @@ std::span<const Metric> JvmPressure::metrics() const {
 Result<void> JvmPressure::collect(metrics::Batch& batch) {
   for (const auto& [key, jvm] : jvms_.jvms()) {
     if (jvm.refusal) continue;
-    const metrics::Labels target = jvm.target.labels();
+    const metrics::Labels target = jvms_.target(jvm).labels();
     const jvm::Pressure& pressure = jvm.pressure;
     add(batch, kIndex, target, pressure.index);
     add(batch, kLoad, target, pressure.load);

@@ -40,7 +40,7 @@ Result<void> JvmRuntime::collect(metrics::Batch& batch) {
   for (const auto& [key, jvm] : jvms_.jvms()) {
     if (!jvm.sample || jvm.refusal) continue;
     const jvm::PerfSample& sample = *jvm.sample;
-    const metrics::Labels target = jvm.target.labels();
+    const metrics::Labels target = jvms_.target(jvm).labels();
     add(batch, kThreads, target, sample.threads);
     add(batch, kDaemonThreads, target, sample.daemon_threads);
     add(batch, kThreadsStarted, target, sample.started_threads);

@@ -2,51 +2,107 @@
 
 #include <algorithm>
 
-#include "agent/base/text.h"
 #include "agent/container/cgroup_name.h"
 
 namespace manometer::container {
 namespace {
 
-bool has_memory_controller(std::string_view controllers) {
-  while (!controllers.empty()) {
-    if (take_until(controllers, ',') == "memory") return true;
-  }
-  return false;
+/// By the cgroup's own name, which no other of that pod has.
+Target unnamed_target(const CgroupName& cgroup) {
+  Target target;
+  if (cgroup.label) target.container = metrics::label_value(*cgroup.label);
+  return target;
+}
+
+/// True if better names can come.
+bool is_unnamed(const Container& container) {
+  return container.cgroup.pod_uid && !container.names_certain;
 }
 
 }  // namespace
 
-std::string Index::acquire(const std::vector<node::CgroupLine>& lines) {
+std::string Index::acquire(const std::vector<node::CgroupLine>& lines, std::optional<node::Process> process) {
   std::string memory;
   std::string unified;
   for (const node::CgroupLine& line : lines) {
-    if (has_memory_controller(line.controllers)) memory = line.path;
-    if (line.controllers.empty()) unified = line.path;
+    if (line.has("memory")) memory = line.path;
+    if (line.is_unified()) unified = line.path;
   }
-  const std::string& key = memory.empty() ? unified : memory;
+  unified = parse_cgroup_name(unified).path;
+  CgroupName cgroup = parse_cgroup_name(memory.empty() ? unified : memory);
+  std::string key = cgroup.path;
   auto found = containers_.find(key);
-  if (found == containers_.end()) found = containers_.emplace(key, open(key, unified)).first;
+  if (found == containers_.end()) found = containers_.emplace(key, open(std::move(cgroup), unified)).first;
   ++found->second.processes;
+  if (is_unnamed(found->second)) {
+    if (process) found->second.process = std::move(process);
+    on_unnamed();
+  }
   return key;
 }
 
 /// The cgroup's name as a label, or its whole path if another container has, or had, that name: a series must be about
 /// one container only.
-Target Index::make_target(const std::string& path) const {
-  Target target;
-  const auto name = cgroup_name(path);
-  if (!name) return target;
-  target.container = metrics::label_value(*name);
+Target Index::make_target(const CgroupName& cgroup) const {
+  Target target = unnamed_target(cgroup);
+  if (!target.container) return target;
   bool taken = std::ranges::any_of(containers_, [&](const auto& other) { return other.second.target == target; });
-  if (counts_) taken = taken || counts_->is_taken(target, path);
-  if (taken) target.container = metrics::label_value(path);
+  if (counts_) taken = taken || counts_->is_taken(target, cgroup.path);
+  if (taken) target.container = metrics::label_value(cgroup.path);
   return target;
 }
 
-Container Index::open(const std::string& path, const std::string& unified_path) {
+Target Index::target(const std::string& key, const std::string& pid) const {
+  Target target = containers_.at(key).target;
+  target.pid = pid;
+  return target;
+}
+
+std::vector<Unnamed> Index::unnamed() const {
+  std::vector<Unnamed> out;
+  for (const auto& [key, container] : containers_) {
+    if (!is_unnamed(container)) continue;
+    out.push_back({key, *container.cgroup.pod_uid, container.cgroup.container_id, container.process});
+  }
+  return out;
+}
+
+void Index::set_names(const std::string& key, const PodNames& names) {
+  const auto found = containers_.find(key);
+  if (found == containers_.end()) return;
+  Container& container = found->second;
+  // Its process may have ended since, or lost the mount: a name stays.
+  if (container.target.pod && !names.container) return;
+  Target target = unnamed_target(container.cgroup);
+  target.namespace_name = metrics::label_value(names.namespace_name);
+  target.pod = metrics::label_value(names.pod);
+  if (names.container) {
+    Target named = target;
+    named.container = metrics::label_value(*names.container);
+    if (free_name(container, named, names.is_certain)) target = std::move(named);
+  }
+  container.names_certain = names.is_certain;
+  if (names.is_certain) container.process.reset();
+  container.target = std::move(target);
+  if (container.counted) counts_->rename(*container.counted, container.target);
+}
+
+/// True if no other container has that name, or has to give it up: only a link takes a name from another, such as one
+/// whose end is not known yet when it is already started again. What was counted under the name stays there.
+bool Index::free_name(const Container& taker, const Target& named, bool is_certain) {
+  for (auto& [key, other] : containers_) {
+    if (&other == &taker || other.target != named) continue;
+    if (!is_certain) return false;
+    other.target.container = unnamed_target(other.cgroup).container;
+  }
+  return true;
+}
+
+Container Index::open(CgroupName cgroup, const std::string& unified_path) {
   Container container;
-  container.target = make_target(path);
+  container.target = make_target(cgroup);
+  container.cgroup = std::move(cgroup);
+  const std::string& path = container.cgroup.path;
   if (!mount_) return container;
   auto memory = node::MemoryCgroup::open(*mount_, path, unified_path);
   if (memory) {
@@ -95,6 +151,7 @@ void Index::release(const std::string& key) {
   if (found == containers_.end() || --found->second.processes > 0) return;
   if (found->second.counted) counts_->release(*found->second.counted);
   containers_.erase(found);
+  on_unnamed();  // a name may be free now
 }
 
 }  // namespace manometer::container

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -7,7 +8,9 @@
 
 #include "agent/base/log.h"
 #include "agent/base/types.h"
+#include "agent/container/cgroup_name.h"
 #include "agent/container/memory_watch.h"
+#include "agent/container/pod_names.h"
 #include "agent/container/target.h"
 #include "agent/node/cgroup_fs.h"
 #include "agent/node/proc_fs.h"
@@ -21,9 +24,12 @@ struct MemoryReading {
   std::optional<memory_counts> counts = {};  // nullopt: the kernel does not count for it
 };
 
-/// A cgroup with at least one JVM in it.
+/// A cgroup with at least one process in it that we watch.
 struct Container {
   Target target;
+  CgroupName cgroup;
+  bool names_certain = false;                // no better ones can come
+  std::optional<node::Process> process;      // the last that was acquired with it, as long as names can come
   std::optional<node::MemoryCgroup> memory;  // nullopt: the node shows us no memory controller for it
   std::optional<uint64_t> counted;           // the cgroup for which the kernel counts; nullopt: it does not
   size_t processes = 0;
@@ -40,9 +46,19 @@ class Index {
   void count_with(probes::MemoryProbe& probe) { counts_.emplace(probe); }
 
   /// Counts a process into its container and returns that container's key for release(). lines: /proc/<pid>/cgroup.
-  std::string acquire(const std::vector<node::CgroupLine>& lines);
+  std::string acquire(const std::vector<node::CgroupLine>& lines, std::optional<node::Process> process = std::nullopt);
   /// Forgets the container with its last process.
   void release(const std::string& key);
+
+  /// Who a process of that container is. It changes when the container's names become known. pid: the label.
+  Target target(const std::string& key, const std::string& pid) const;
+
+  /// Called when a container came of which names can become known.
+  std::function<void()> on_unnamed = [] {};
+  /// The containers of which names, or better ones, can become known.
+  std::vector<Unnamed> unnamed() const;
+  /// Takes names for a container, all series of which have them from now on. A container that is gone needs none.
+  void set_names(const std::string& key, const PodNames& names);
 
   /// What the container with that key uses, read anew if the last reading is older than that. nullopt: not known.
   const std::optional<MemoryReading>& memory(const std::string& key, TimePoint now, TimePoint::duration max_age);
@@ -56,8 +72,9 @@ class Index {
   const std::map<std::string, Container>& all() const { return containers_; }
 
  private:
-  Target make_target(const std::string& path) const;
-  Container open(const std::string& path, const std::string& unified_path);
+  Target make_target(const CgroupName& cgroup) const;
+  bool free_name(const Container& taker, const Target& named, bool is_certain);
+  Container open(CgroupName cgroup, const std::string& unified_path);
   void start_counting(const std::string& path, Container& container);
 
   std::optional<node::CgroupMount> mount_;

@@ -10,8 +10,17 @@ Result<void> MemoryWatch::add(uint64_t cgroup, const Target& target, const std::
     auto added = probe_.add(cgroup);
     if (!added) return added;
   }
-  cgroups_[cgroup] = {target, path};
+  Watched& watched = cgroups_[cgroup];
+  // A pod's container that had names keeps them until it is given them again.
+  if (!watched.target.pod) watched.target = target;
+  watched.path = path;
+  watched.lingers = false;
   return {};
+}
+
+void MemoryWatch::rename(uint64_t cgroup, const Target& target) {
+  const auto found = cgroups_.find(cgroup);
+  if (found != cgroups_.end()) found->second.target = target;
 }
 
 void MemoryWatch::release(uint64_t cgroup) {

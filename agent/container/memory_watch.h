@@ -22,6 +22,8 @@ class MemoryWatch {
 
   /// Counts for a container from now on; if it lingers, its counts go on.
   Result<void> add(uint64_t cgroup, const Target& target, const std::string& path);
+  /// Has it counted under other names from now on, with what was counted before.
+  void rename(uint64_t cgroup, const Target& target);
   /// Lets it linger: an OOM kill may be counted after we know that its process has ended.
   void release(uint64_t cgroup);
 

@@ -12,7 +12,7 @@ Inspection inspect(const node::ProcFs& proc, pid_t pid) {
   if (!*maps) return Gone{};
   if (find_libjvm(**maps) == nullptr) return NotJvm{};
   const auto namespace_pid = (*process)->namespace_pid();
-  auto cgroup = (*process)->cgroup();
+  auto cgroup = proc.cgroup(**process);
   if (!stat) return to_refusal(stat.error());
   if (!namespace_pid) return to_refusal(namespace_pid.error());
   if (!cgroup) return to_refusal(cgroup.error());

@@ -48,14 +48,13 @@ void Registry::start() {
   });
 }
 
-container::Target Registry::make_target(const FoundJvm& jvm, const std::string& container) const {
-  container::Target target = containers_.all().at(container).target;
-  target.pid = std::to_string(jvm.namespace_pid);
+std::string Registry::make_pid(const FoundJvm& jvm, const std::string& container) const {
+  std::string pid = std::to_string(jvm.namespace_pid);
   // Two pid namespaces in one cgroup: rare, but a series must have one JVM only.
+  const container::Target wanted = containers_.target(container, pid);
   const bool taken = std::ranges::any_of(
-      jvms_, [&](const auto& other) { return other.first != jvm.key && other.second.target == target; });
-  if (taken) *target.pid += fmt::format("-{}", jvm.key.pid);
-  return target;
+      jvms_, [&](const auto& other) { return other.first != jvm.key && target(other.second) == wanted; });
+  return taken ? fmt::format("{}-{}", pid, jvm.key.pid) : pid;
 }
 
 void Registry::found(FoundJvm found) {
@@ -68,9 +67,9 @@ void Registry::found(FoundJvm found) {
     jvm.found_at = now();
     jvm.started_at = started_at_ + between(options_.started_ticks, found.key.start_ticks);
     jvm.history = PressureHistory(options_.pressure);
-    jvm.container = containers_.acquire(found.cgroup);
-    jvm.target = make_target(found, jvm.container);
-    on_found(found, jvm.target);
+    jvm.container = containers_.acquire(found.cgroup, found.process);
+    jvm.pid = make_pid(found, jvm.container);
+    on_found(found, jvm);
   }
   jvm.reader_number = ++readers_;
   jvm.reader = PerfReader(std::move(found.process));

@@ -24,8 +24,8 @@ namespace manometer::jvm {
 
 /// One JVM and what we know of it.
 struct Jvm {
-  container::Target target;
   std::string container;  // key in container::Index
+  std::string pid;        // the label
   Tier tier = Tier::kNone;
   std::optional<Refusal> refusal;  // why it cannot be read now
   std::optional<JvmIdentity> identity;
@@ -75,7 +75,7 @@ class Registry {
   void count(pid_t pid, const Refusal& refusal);
 
   /// Called with each JVM before it is first read, and when it is forgotten.
-  std::function<void(const FoundJvm&, const container::Target&)> on_found = [](const auto&, const auto&) {};
+  std::function<void(const FoundJvm&, const Jvm&)> on_found = [](const auto&, const auto&) {};
   /// Called when it is clear what there is to read: identity() is nullptr if the JVM keeps no performance data.
   std::function<void(const ProcessKey&, const PerfReader&)> on_looked_at = [](const auto&, const auto&) {};
   std::function<void(const ProcessKey&)> on_gone = [](const auto&) {};
@@ -86,6 +86,8 @@ class Registry {
   std::function<std::optional<gc_process>(const ProcessKey&)> read_stalls = [](const auto&) { return std::nullopt; };
 
   const std::map<ProcessKey, Jvm>& jvms() const { return jvms_; }
+  /// Who it is in its series now.
+  container::Target target(const Jvm& jvm) const { return containers_.target(jvm.container, jvm.pid); }
   bool has(pid_t pid) const { return find(pid) != jvms_.end(); }
   /// True if it is one of ours and has data to read, so that it needs no new look.
   bool knows(pid_t pid) const;
@@ -96,7 +98,7 @@ class Registry {
 
  private:
   std::map<ProcessKey, Jvm>::const_iterator find(pid_t pid) const;
-  container::Target make_target(const FoundJvm& jvm, const std::string& container) const;
+  std::string make_pid(const FoundJvm& jvm, const std::string& container) const;
   void read_all();
   void read_starting();
   void read(const ProcessKey& key, Jvm& jvm);

@@ -23,22 +23,24 @@ uint64_t to_ticks(uint64_t since_boot_ns) {
 Result<std::unique_ptr<Watch>> Watch::open(boost::asio::io_context& loop, const Options& options) {
   auto proc = node::ProcFs::open(options.host.proc);
   if (!proc) return std::move(proc).error().with_context("--host-proc");
-  auto mount = options.host.cgroup.empty() ? node::find_cgroup_mount() : node::cgroup_mount_at(options.host.cgroup);
-  if (!mount) return std::move(mount).error().with_context("--host-cgroup");
-  return std::unique_ptr<Watch>(new Watch(loop, options, *std::move(proc), *std::move(mount)));
+  auto cgroups = node::find_node_cgroups(options.host);
+  if (!cgroups) return std::move(cgroups).error().with_context("--host-cgroup");
+  proc->set_cgroup_origins(cgroups->origins);
+  return std::unique_ptr<Watch>(new Watch(loop, options, *std::move(proc), *std::move(cgroups)));
 }
 
-Watch::Watch(boost::asio::io_context& loop, const Options& options, node::ProcFs proc,
-             std::optional<node::CgroupMount> mount)
+Watch::Watch(boost::asio::io_context& loop, const Options& options, node::ProcFs proc, node::NodeCgroups cgroups)
     : pool_(loop),
       proc_(std::move(proc)),
-      mount_(std::move(mount)),
-      containers_(mount_, process_log_),
+      cgroups_(std::move(cgroups)),
+      containers_(cgroups_.mount, process_log_),
+      names_(loop, pool_, containers_, log_, {options.host.log, options.scan_interval}),
       registry_(loop, pool_, containers_, process_log_,
                 {options.sample_interval, ticks_since_boot(), options.pressure}),
       discovery_(loop, pool_, proc_, registry_, log_, options.scan_interval) {}
 
 void Watch::start() {
+  names_.start();
   discovery_.start();
   registry_.start();
 }

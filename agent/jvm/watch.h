@@ -8,10 +8,11 @@
 #include "agent/base/blocking_pool.h"
 #include "agent/base/log.h"
 #include "agent/container/index.h"
+#include "agent/container/name_watch.h"
 #include "agent/jvm/discovery.h"
 #include "agent/jvm/registry.h"
-#include "agent/node/cgroup_mount.h"
 #include "agent/node/host_paths.h"
+#include "agent/node/node_cgroups.h"
 #include "agent/node/proc_fs.h"
 
 namespace manometer::jvm {
@@ -30,12 +31,12 @@ class Watch {
   static Result<std::unique_ptr<Watch>> open(boost::asio::io_context& loop, const Options& options);
 
   void start();
-  /// True once all there was at the start has been looked at and read, or refused.
-  bool ready() { return ready_ = ready_ || (discovery_.scanned() && registry_.all_read()); }
+  /// True once all there was at the start has been looked at, named and read, or refused.
+  bool ready() { return ready_ = ready_ || (discovery_.scanned() && registry_.all_read() && !names_.looking()); }
   /// Ends the blocking pool; see BlockingPool::stop.
   bool stop() { return pool_.stop(); }
 
-  const std::optional<node::CgroupMount>& cgroup_mount() const { return mount_; }
+  const node::NodeCgroups& cgroups() const { return cgroups_; }
   const node::ProcFs& proc() const { return proc_; }
   const container::Index& containers() const { return containers_; }
   container::Index& containers() { return containers_; }
@@ -48,15 +49,15 @@ class Watch {
   LogOnce& log() { return log_; }
 
  private:
-  Watch(boost::asio::io_context& loop, const Options& options, node::ProcFs proc,
-        std::optional<node::CgroupMount> mount);
+  Watch(boost::asio::io_context& loop, const Options& options, node::ProcFs proc, node::NodeCgroups cgroups);
 
   LogOnce log_;
   LogOnce process_log_;  // of processes and cgroups, which must not use up what is meant for the rest
   BlockingPool pool_;
   node::ProcFs proc_;
-  std::optional<node::CgroupMount> mount_;
+  node::NodeCgroups cgroups_;
   container::Index containers_;
+  container::NameWatch names_;
   Registry registry_;
   Discovery discovery_;
   bool ready_ = false;

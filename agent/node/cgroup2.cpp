@@ -8,6 +8,7 @@
 #include <sys/vfs.h>
 
 #include "agent/base/text.h"
+#include "agent/node/cgroup_origin.h"
 #include "agent/node/read_file.h"
 
 namespace manometer::node {
@@ -56,7 +57,7 @@ Result<UniqueFd> open_cgroup2_root(const std::optional<CgroupMount>& mount, cons
 }
 
 Result<std::optional<UniqueFd>> open_cgroup(int root, std::string_view path) {
-  if (path == "/.." || path.starts_with("/../")) {
+  if (is_outside_namespace(path)) {
     return Error("cgroup " + std::string(path) +
                  " is outside our cgroup namespace: run the agent in the node's own (Docker: --cgroupns=host)");
   }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent/base/text.h"
+#include "agent/node/cgroup_origin.h"
 #include "agent/node/flat_keyed.h"
 #include "agent/node/read_file.h"
 
@@ -22,7 +23,7 @@ Result<uint64_t> parse_bytes(std::string_view text) {
 
 /// Opens root + path without following a ".." in path, which a process outside our cgroup namespace has.
 UniqueFd open_below(const std::string& root, const std::string& path) {
-  if (path.starts_with("/..")) {
+  if (is_outside_namespace(path)) {
     errno = ENOENT;
     return {};
   }

@@ -106,6 +106,10 @@ Result<std::vector<CgroupLine>> parse_cgroup(std::string_view text) {
   return lines;
 }
 
+bool CgroupLine::has(std::string_view controller) const {
+  return has_word(controllers, ',', controller);
+}
+
 Result<std::optional<ProcStat>> Process::stat() const {
   return read_and_parse(directory(), "stat", parse_stat);
 }
@@ -146,6 +150,16 @@ Result<std::optional<Process>> ProcFs::process(pid_t pid) const {
   if (fd) return std::optional<Process>(std::in_place, pid, std::move(fd));
   if (is_gone(errno)) return std::optional<Process>();
   return Error::from_errno("open process " + std::to_string(pid));
+}
+
+Result<std::optional<std::vector<CgroupLine>>> ProcFs::cgroup(const Process& process) const {
+  auto lines = process.cgroup();
+  if (!lines || !*lines) return lines;
+  for (CgroupLine& line : **lines) {
+    if (line.is_unified()) line.path = from_root(origins_.unified, line.path);
+    if (line.has("memory")) line.path = from_root(origins_.memory, line.path);
+  }
+  return lines;
 }
 
 }  // namespace manometer::node

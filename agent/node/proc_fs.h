@@ -11,6 +11,7 @@
 
 #include "agent/base/result.h"
 #include "agent/base/unique_fd.h"
+#include "agent/node/cgroup_origin.h"
 
 namespace manometer::node {
 
@@ -47,6 +48,8 @@ struct CgroupLine {
   std::string controllers;
   std::string path;
 
+  bool has(std::string_view controller) const;
+  bool is_unified() const { return controllers.empty(); }
   bool operator==(const CgroupLine&) const = default;
 };
 
@@ -68,6 +71,7 @@ class Process {
   // nullopt: the process is gone.
   Result<std::optional<ProcStat>> stat() const;
   Result<std::optional<pid_t>> namespace_pid() const;
+  /// Paths are relative to our cgroup namespace; see ProcFs::cgroup.
   Result<std::optional<std::vector<CgroupLine>>> cgroup() const;
   /// Waits for the process's address space lock, which a page fault on a hung file system can hold: for the blocking
   /// pool only.
@@ -88,10 +92,16 @@ class ProcFs {
   /// nullopt: there is no such process.
   Result<std::optional<Process>> process(pid_t pid) const;
 
+  /// Where the root of our cgroup namespace is, from which on paths are from the roots of the node's trees.
+  void set_cgroup_origins(CgroupOrigins origins) { origins_ = std::move(origins); }
+  /// The cgroups of a process, as far from the roots of the node's trees as that is known. nullopt: it is gone.
+  Result<std::optional<std::vector<CgroupLine>>> cgroup(const Process& process) const;
+
  private:
   explicit ProcFs(UniqueFd root) : root_(std::move(root)) {}
 
   UniqueFd root_;
+  CgroupOrigins origins_;
 };
 
 }  // namespace manometer::node

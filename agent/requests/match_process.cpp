@@ -61,7 +61,7 @@ Result<std::optional<FoundProcess>> match_process(const node::ProcFs& proc, pid_
   const bool named = by_executable && *by_executable;
   // What most processes of a node come to, before the larger file.
   if (by_executable && !named && !has(patterns, WatchPattern::Kind::kCgroup)) return std::optional<FoundProcess>();
-  auto cgroup = (*process)->cgroup();
+  auto cgroup = proc.cgroup(**process);
   if (!cgroup) return std::move(cgroup).error();
   if (!*cgroup) return std::optional<FoundProcess>();
   if (named || is_named_by_cgroup(**cgroup, patterns)) return describe(**std::move(process), **std::move(cgroup));

@@ -37,16 +37,15 @@ Watch::Watch(boost::asio::io_context& loop, BlockingPool& pool, container::Index
   look_again();
 }
 
-container::Target Watch::make_target(const FoundProcess& found, const std::string& container) const {
-  container::Target target = containers_.all().at(container).target;
-  target.pid = std::to_string(found.namespace_pid);
+std::string Watch::make_pid(const FoundProcess& found, const std::string& container) const {
+  std::string pid = std::to_string(found.namespace_pid);
   // Two pid namespaces in one cgroup: rare, but a series must have one process only.
-  const bool taken = std::ranges::any_of(processes_, [&](const auto& other) { return other.second.target == target; });
-  if (taken) *target.pid += fmt::format("-{}", found.key.pid);
-  return target;
+  const container::Target wanted = containers_.target(container, pid);
+  const bool taken = std::ranges::any_of(processes_, [&](const auto& other) { return target(other.second) == wanted; });
+  return taken ? fmt::format("{}-{}", pid, found.key.pid) : pid;
 }
 
-void Watch::add(Reason reason, const FoundProcess& found, std::optional<container::Target> target) {
+void Watch::add(Reason reason, const FoundProcess& found, std::optional<std::string> pid) {
   if (const auto known = processes_.find(found.key); known != processes_.end()) {
     known->second.reasons.insert(reason);
     known->second.cgroup = unified_path(found.cgroup);  // it may have moved
@@ -58,11 +57,11 @@ void Watch::add(Reason reason, const FoundProcess& found, std::optional<containe
     log_.warn("requests", "requests are not measured: " + counts.error().message());
     return;
   }
-  std::string container = containers_.acquire(found.cgroup);
-  if (!target) target = make_target(found, container);
-  const auto [added, fresh] = processes_.emplace(found.key, Process{*std::move(target),
+  std::string container = containers_.acquire(found.cgroup, found.process);
+  if (!pid) pid = make_pid(found, container);
+  const auto [added, fresh] = processes_.emplace(found.key, Process{std::move(container),
+                                                                    *std::move(pid),
                                                                     {reason},
-                                                                    std::move(container),
                                                                     unified_path(found.cgroup),
                                                                     found.process,
                                                                     *std::move(counts)});

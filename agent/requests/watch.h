@@ -31,10 +31,10 @@ class Watch {
   enum class Reason { kIsJvm, kMatchesPattern };
 
   struct Process {
-    container::Target target;
-    std::set<Reason> reasons;
     std::string container;  // key in container::Index
-    std::string cgroup;     // in the cgroup2 tree
+    std::string pid;        // the label
+    std::set<Reason> reasons;
+    std::string cgroup;  // in the cgroup2 tree
     node::Process process;
     probes::RequestProbe::Target counts;
     bool is_new = true;  // since the last look for sockets
@@ -50,11 +50,13 @@ class Watch {
   Watch(boost::asio::io_context& loop, BlockingPool& pool, container::Index& containers, probes::RequestProbe& probe,
         UniqueFd cgroups, LogOnce& log, Options options);
 
-  /// Measures a process from now on. target: of its series, if it has others; else it is made here.
-  void add(Reason reason, const FoundProcess& found, std::optional<container::Target> target = std::nullopt);
+  /// Measures a process from now on. pid: the label of its series, if it has others; else it is made here.
+  void add(Reason reason, const FoundProcess& found, std::optional<std::string> pid = std::nullopt);
   void remove(Reason reason, const ProcessKey& key);
 
   const std::map<ProcessKey, Process>& processes() const { return processes_; }
+  /// Who it is in its series now.
+  container::Target target(const Process& process) const { return containers_.target(process.container, process.pid); }
   const probes::RequestProbe& probe() const { return probe_; }
   const std::vector<std::string>& routes() const { return options_.routes; }
   /// Cgroups whose traffic cannot be seen.
@@ -63,7 +65,7 @@ class Watch {
   bool marking() const { return marking_ > 0; }
 
  private:
-  container::Target make_target(const FoundProcess& found, const std::string& container) const;
+  std::string make_pid(const FoundProcess& found, const std::string& container) const;
   void attach_links();
   std::optional<probes::RequestProbe::Attachment> attach(const std::string& path);
   void mark_sockets(const ProcessKey& key, const Process& process);

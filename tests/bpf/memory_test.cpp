@@ -242,6 +242,21 @@ TEST_F(MemoryProbe, APodsContainerMayStartAgainUnderAnotherPath) {
   EXPECT_EQ(watch.oom_kills().at(app), 1U);
 }
 
+TEST_F(MemoryProbe, KillsGoOverToTheNamesOfTheContainer) {
+  container::MemoryWatch watch(*probe_);
+  const container::Target unnamed{std::nullopt, std::nullopt, "0123", std::nullopt};
+  const container::Target app{"shop", "web-0", "app", std::nullopt};
+  const std::map<container::Target, uint64_t> one{{app, 1}};
+  ASSERT_TRUE(watch.add(id(*cgroup_), unnamed, "/1").ok());
+  run_in(*cgroup_, use_too_much);
+  EXPECT_EQ(watch.oom_kills().at(unnamed), 1U);
+  watch.rename(id(*cgroup_), app);
+  EXPECT_EQ(watch.oom_kills(), one);
+  watch.release(id(*cgroup_));
+  ASSERT_TRUE(watch.add(id(*cgroup_), unnamed, "/1").ok());
+  EXPECT_EQ(watch.oom_kills(), one) << "another process of it, before its names were looked for again";
+}
+
 TEST_F(MemoryProbe, AnEndAtTheLimitIsNoOomKill) {
   for (int i = 0; i < 20; ++i) {
     run_in(*cgroup_, [] {

@@ -138,6 +138,14 @@ TEST(Cli, CheckOfTheSidecarSaysWhatIsMissing) {
   EXPECT_THAT(table.out, HasSubstr("The sidecar variant works here."));
 }
 
+TEST(Cli, CheckSaysWhereTheNamesOfPodsAre) {
+  const test::FakeNode node;
+  const std::vector<std::string> check{agent_binary(), "check", "--variant", "sidecar", "--host-log", node.log()};
+  EXPECT_THAT(test::run(check).out, testing::ContainsRegex("names of pods +missing .*/log/pods(.|\n)*--host-log"));
+  node.write("log/pods/README", "");
+  EXPECT_THAT(test::run(check).out, testing::ContainsRegex("names of pods +ok +in .*/log/pods"));
+}
+
 TEST(Cli, CheckFailsWithoutTheMinimum) {
   const test::FakeNode node;  // without a process
   const test::Finished check = test::run({agent_binary(), "check", "--variant", "sidecar", "--host-proc", node.proc()});

@@ -4,10 +4,13 @@
 #include <cstdint>
 #include <string_view>
 
+#include "agent/container/cgroup_name.h"
+#include "agent/container/pod_names.h"
 #include "agent/metrics/parse.h"
 #include "agent/node/capabilities.h"
 #include "agent/node/cgroup_fs.h"
 #include "agent/node/flat_keyed.h"
+#include "agent/node/node_cgroups.h"
 #include "agent/node/proc_fs.h"
 #include "agent/node/process_threads.h"
 #include "agent/node/psi.h"
@@ -26,7 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace manometer;  // NOLINT(google-build-using-namespace): a program of its own
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 10) {
+  switch (data[0] % 13) {
     case 0:
       ignore(node::parse_stat(text));
       break;
@@ -53,6 +56,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     case 8:
       ignore(node::parse_syscall(text));
+      break;
+    case 9:
+      static_cast<void>(node::parse_cgroup_mounts(text));
+      break;
+    case 10:
+      static_cast<void>(container::parse_cgroup_name(text));
+      break;
+    case 11:
+      static_cast<void>(container::parse_mounted_container(text, "48ea6dbad93797db01928fb7884b8154"));
       break;
     default:
       ignore(metrics::parse_prometheus_text(text));

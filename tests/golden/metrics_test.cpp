@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "agent/base/text.h"
@@ -70,15 +72,32 @@ void add_jvms(FakeNode& node, const std::string& prefix) {
   node.add_jvm({.pid = 109, .namespace_pid = 101, .cgroup = shop}, PerfData::from_fixture("11-parallel").build());
 }
 
-/// With windows short enough to be waited for.
-std::string metrics_of(const FakeNode& node) {
+/// One more, in a pod's container.
+void add_pod(FakeNode& node) {
+  const std::string uid = "a3b200c9-db51-40b4-9d2d-53f8fdf80d7f";
+  const std::string id = "286b15051ec43375190802e1f40562536980a8fd97e75bb89c7f2eec6f995f17";
+  const std::string cgroup =
+      fmt::format("/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod{}.slice/cri-containerd-{}.scope",
+                  "a3b200c9_db51_40b4_9d2d_53f8fdf80d7f", id);
+  add_jvm(node, 111, "17-g1", "0::" + cgroup + "\n");
+  node.write("cgroup" + cgroup + "/cgroup.procs", "");
+  node.write("cgroup" + cgroup + "/memory.current", "700000000\n");
+  node.write("log/pods/shop_web-0_" + uid + "/app/0.log", "");
+  node.write("log/containers/README", "");
+  std::filesystem::create_symlink("/var/log/pods/shop_web-0_" + uid + "/app/0.log",
+                                  node.path() / "log/containers" / ("web-0_shop_app-" + id + ".log"));
+}
+
+/// With windows short enough to be waited for. readable: JVMs of which everything can be read.
+std::string metrics_of(const FakeNode& node, ptrdiff_t readable) {
   const test::Agent agent({"--variant", "sidecar", "--host-proc", node.proc(), "--host-cgroup", node.cgroup(),
-                           "--sample-interval", "100ms", "--pressure-window", "1s", "--leak-window", "1s"});
+                           "--host-log", node.log(), "--sample-interval", "100ms", "--pressure-window", "1s",
+                           "--leak-window", "1s"});
   std::string text;
   const auto is_complete = [&] {
     text = agent.get("/metrics");
-    return series_of(text, "manometer_jvm_leak_suspected{") == kReadable &&
-           series_of(text, "manometer_jvm_memory_pressure_ratio{") == kReadable;
+    return series_of(text, "manometer_jvm_leak_suspected{") == readable &&
+           series_of(text, "manometer_jvm_memory_pressure_ratio{") == readable;
   };
   EXPECT_TRUE(test::eventually(is_complete));
   EXPECT_EQ(agent.get("/readyz"), "ready\n");
@@ -98,7 +117,7 @@ TEST(GoldenMetrics, OfANodeWithCgroupV1) {
                "total_rss 500000000\ntotal_shmem 1000\ntotal_inactive_file 90000000\ntotal_pgmajfault 12\n");
     node.write(cgroup + "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n");
   }
-  test::expect_golden_file(test::source_path("tests/golden/metrics-v1.txt"), metrics_of(node));
+  test::expect_golden_file(test::source_path("tests/golden/metrics-v1.txt"), metrics_of(node, kReadable));
 }
 
 TEST(GoldenMetrics, OfANodeWithCgroupV2) {
@@ -114,7 +133,8 @@ TEST(GoldenMetrics, OfANodeWithCgroupV2) {
     node.write(cgroup + "memory.events", "low 0\nhigh 2\nmax 3\noom 1\noom_kill 1\n");
     node.write(cgroup + "memory.pressure", "some avg10=0.00 total=1500000\nfull avg10=0.00 total=500000\n");
   }
-  test::expect_golden_file(test::source_path("tests/golden/metrics-v2.txt"), metrics_of(node));
+  add_pod(node);
+  test::expect_golden_file(test::source_path("tests/golden/metrics-v2.txt"), metrics_of(node, kReadable + 1));
 }
 
 }  // namespace

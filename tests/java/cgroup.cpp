@@ -46,10 +46,10 @@ node::CgroupVersion Cgroup::version() {
   return mount().version;
 }
 
-Cgroup::Cgroup(const Cgroup* parent) {
+Cgroup::Cgroup(const Cgroup* parent, const std::string& name) {
   static std::atomic<int> made{0};
   const std::string above = parent != nullptr ? parent->directory() : mount().memory;
-  directory_ = fmt::format("{}/manometer-test-{}-{}", above, ::getpid(), ++made);
+  directory_ = name.empty() ? fmt::format("{}/manometer-test-{}-{}", above, ::getpid(), ++made) : above + '/' + name;
   if (parent != nullptr && version() == node::CgroupVersion::kV2)
     std::ofstream(above + "/cgroup.subtree_control") << "+memory";
   if (::mkdir(directory_.c_str(), 0755) != 0)

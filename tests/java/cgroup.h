@@ -15,8 +15,9 @@ class Cgroup {
   /// Why there can be none here, in words for a person; nullopt if there can.
   static std::optional<std::string> unavailable();
 
-  /// Throws if it cannot be made. parent: another of them, nullptr for the root.
-  explicit Cgroup(const Cgroup* parent = nullptr);
+  /// Throws if it cannot be made. parent: another of them, nullptr for the root; name: one that nothing else has there,
+  /// empty for any.
+  explicit Cgroup(const Cgroup* parent = nullptr, const std::string& name = "");
   ~Cgroup();
   Cgroup(const Cgroup&) = delete;
   Cgroup& operator=(const Cgroup&) = delete;

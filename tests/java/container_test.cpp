@@ -8,6 +8,7 @@
 #include "tests/java/cgroup.h"
 #include "tests/java/odd.h"
 #include "tests/support/skip.h"
+#include "tests/support/temp_dir.h"
 
 namespace manometer::test {
 namespace {
@@ -77,6 +78,52 @@ TEST_F(JvmContainer, IsMeasuredAsTheKernelDoes) {
     return scraped.all("manometer_container_memory_usage_bytes", container).empty();
   };
   EXPECT_TRUE(is_forgotten(agent.scrape_until(is_forgotten)));
+}
+
+/// A command that starts another in this cgroup, in a cgroup namespace that begins there and with mounts that show no
+/// more, as a container runtime does. mounts: a shell command for what else it gets from the node.
+std::vector<std::string> contained_in(const Cgroup& cgroup, const std::string& mounts = "true") {
+  const bool v1 = Cgroup::version() == node::CgroupVersion::kV1;
+  const std::string mount =
+      v1 ? "mkdir memory && mount -t cgroup -o memory none memory" : "mount -t cgroup2 none /sys/fs/cgroup";
+  return {"/bin/sh", "-c",
+          "echo 0 > " + cgroup.directory() + "/cgroup.procs && exec unshare --cgroup --mount /bin/sh -c '" + mounts +
+              " && mount -t tmpfs none /sys/fs/cgroup && cd /sys/fs/cgroup && " + mount + R"( && exec "$@"' sh "$@")",
+          "sh"};
+}
+
+TEST_F(JvmContainer, IsMeasuredByAnAgentInAContainer) {
+  if (const auto why = Cgroup::unavailable()) MANOMETER_SKIP(*why);
+  const Cgroup outer;
+  const Cgroup inner(&outer);
+  const Cgroup own;
+  outer.limit(512 * kMegabyte);
+  Jvm jvm(jdk(), {.options = {"-Xmx200m"}, .cgroup = inner.directory()});
+  // Not every machine lets us look into its process 1, so another stands for it.
+  Child first({"sleep", "infinity"});
+  const TempDir proc;
+  for (const auto& [name, process] : {std::pair<std::string, std::string>{"1", std::to_string(first.pid())},
+                                      {"self", "self"},
+                                      {std::to_string(jvm.pid()), std::to_string(jvm.pid())}})
+    std::filesystem::create_directory_symlink("/proc/" + process, proc.path() / name);
+
+  const Agent agent({"--host-proc", proc.path(), "--sample-interval", "100ms"}, {}, contained_in(own));
+  expect_followed(agent, jvm, "hsperfdata");
+  const Scraped scraped = agent.scrape();
+  EXPECT_EQ(scraped.value("manometer_container_memory_limit_bytes", {{"container", inner.name()}}), 512 * kMegabyte);
+  EXPECT_EQ(scraped.value("manometer_http_unattached_cgroups").value_or(0), 0);
+  EXPECT_EQ(agent.log_at_start().find("cgroup namespace"), std::string::npos) << agent.log_at_start();
+
+  const TempDir host;
+  const Agent told({"--host-cgroup", host.path(), "--sample-interval", "100ms"}, {},
+                   contained_in(own, "mount --rbind /sys/fs/cgroup " + host.path().string()));
+  expect_followed(told, jvm, "hsperfdata");
+  EXPECT_EQ(told.scrape().value("manometer_container_memory_limit_bytes", {{"container", inner.name()}}),
+            512 * kMegabyte);
+
+  const Agent blind({"--sample-interval", "100ms", "--host-cgroup", "/sys/fs/cgroup", "--host-proc", proc.path()}, {},
+                    contained_in(own));
+  EXPECT_NE(blind.log_at_start().find("cgroup namespace hides"), std::string::npos) << blind.log_at_start();
 }
 
 }  // namespace

@@ -32,6 +32,7 @@ uint64_t stack_of(const FakeThread& thread) {
 
 FakeNode::FakeNode() {
   std::filesystem::create_directories(proc());
+  std::filesystem::create_directories(log());
   // Tests read it as other users too.
   std::filesystem::permissions(path(), std::filesystem::perms(0755));
 }

@@ -27,14 +27,15 @@ struct FakeThread {
   bool is_running = false;
 };
 
-/// A node made of files: proc/ as /proc, with processes whose root and mapped files are files too, and cgroup/ for a
-/// cgroup tree. What the agent reads of it is what it reads of a real one.
+/// A node made of files: proc/ as /proc, log/ as /var/log, with processes whose root and mapped files are files too,
+/// and cgroup/ for a cgroup tree. What the agent reads of it is what it reads of a real one.
 class FakeNode {
  public:
   FakeNode();
 
   std::string proc() const { return dir_.path() / "proc"; }
   std::string cgroup() const { return dir_.path() / "cgroup"; }
+  std::string log() const { return dir_.path() / "log"; }
   const std::filesystem::path& path() const { return dir_.path(); }
 
   /// A process that maps libjvm and, unless it is empty, this region as its performance data. In its memory there is

@@ -50,6 +50,8 @@ TEST(ConfigTest, DefaultsAreThoseOfANode) {
   EXPECT_EQ(config.sample_interval, milliseconds(1000));
   EXPECT_EQ(config.scan_interval, milliseconds(10000));
   EXPECT_EQ(config.host.proc, "/proc");
+  EXPECT_EQ(config.host.cgroup, "");
+  EXPECT_EQ(config.host.log, "/var/log");
   EXPECT_TRUE(std::ranges::equal(config.buckets, metrics::kDefaultClassicSeconds));
   EXPECT_TRUE(config.routes.empty());
   EXPECT_TRUE(config.watch.empty());
@@ -61,9 +63,10 @@ TEST(ConfigTest, DefaultsAreThoseOfANode) {
 }
 
 TEST(ConfigTest, TakesEveryFlag) {
-  const RunConfig config = run_config({"--listen", "[::1]:0", "--variant", "sidecar", "--bpf", "off",
-                                       "--sample-interval", "250ms", "--scan-interval", "1m", "--host-proc", "/",
-                                       "--host-cgroup", "/tmp", "--log-level", "debug", "--stop-with-stdin"});
+  const RunConfig config =
+      run_config({"--listen", "[::1]:0", "--variant", "sidecar", "--bpf", "off", "--sample-interval", "250ms",
+                  "--scan-interval", "1m", "--host-proc", "/", "--host-cgroup", "/tmp", "--host-log", "/usr",
+                  "--log-level", "debug", "--stop-with-stdin"});
   EXPECT_EQ(config.listen, "[::1]:0");
   EXPECT_EQ(config.variant, Variant::kSidecar);
   EXPECT_FALSE(config.bpf);
@@ -71,6 +74,7 @@ TEST(ConfigTest, TakesEveryFlag) {
   EXPECT_EQ(config.scan_interval, milliseconds(60000));
   EXPECT_EQ(config.host.proc, "/");
   EXPECT_EQ(config.host.cgroup, "/tmp");
+  EXPECT_EQ(config.host.log, "/usr");
   EXPECT_EQ(config.log_level, "debug");
   EXPECT_TRUE(config.stop_with_stdin);
 }
@@ -146,14 +150,15 @@ void PrintTo(const FlagAndVariable& flag, std::ostream* out) {
 }
 
 std::string in_words(const RunConfig& run) {
-  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", run.listen, static_cast<int>(run.variant),
+  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", run.listen, static_cast<int>(run.variant),
                      run.bpf, run.sample_interval.count(), run.scan_interval.count(), run.host.proc, run.host.cgroup,
-                     run.log_level, run.stop_with_stdin, fmt::join(run.buckets, ","), fmt::join(run.routes, ","),
-                     fmt::join(run.watch, ","), run.max_series, run.pressure.window.count(),
+                     run.host.log, run.log_level, run.stop_with_stdin, fmt::join(run.buckets, ","),
+                     fmt::join(run.routes, ","), fmt::join(run.watch, ","), run.max_series, run.pressure.window.count(),
                      run.pressure.leak_window.count(), run.pressure.gc.low);
 }
 std::string in_words(const CheckConfig& check) {
-  return fmt::format("{} {} {} {}", static_cast<int>(check.variant), check.json, check.host.proc, check.host.cgroup);
+  return fmt::format("{} {} {} {} {}", static_cast<int>(check.variant), check.json, check.host.proc, check.host.cgroup,
+                     check.host.log);
 }
 std::string in_words(const TopConfig& top) {
   return fmt::format("{} {} {}", top.agent, top.interval.count(), top.once);
@@ -196,12 +201,14 @@ INSTANTIATE_TEST_SUITE_P(
                     FlagAndVariable{"run", "--pressure-knees", "MANOMETER_PRESSURE_KNEES", "gc:0:1,psi:0:1"},
                     FlagAndVariable{"run", "--host-proc", "MANOMETER_HOST_PROC", "/"},
                     FlagAndVariable{"run", "--host-cgroup", "MANOMETER_HOST_CGROUP", "/"},
+                    FlagAndVariable{"run", "--host-log", "MANOMETER_HOST_LOG", "/"},
                     FlagAndVariable{"run", "--log-level", "MANOMETER_LOG_LEVEL", "off"},
                     FlagAndVariable{"run", "--stop-with-stdin", "MANOMETER_STOP_WITH_STDIN", nullptr},
                     FlagAndVariable{"check", "--variant", "MANOMETER_VARIANT", "sidecar"},
                     FlagAndVariable{"check", "--output", "MANOMETER_OUTPUT", "json"},
                     FlagAndVariable{"check", "--host-proc", "MANOMETER_HOST_PROC", "/"},
                     FlagAndVariable{"check", "--host-cgroup", "MANOMETER_HOST_CGROUP", "/"},
+                    FlagAndVariable{"check", "--host-log", "MANOMETER_HOST_LOG", "/"},
                     FlagAndVariable{"top", "--agent", "MANOMETER_AGENT", "10.0.0.1:1"},
                     FlagAndVariable{"top", "--interval", "MANOMETER_INTERVAL", "60s"},
                     FlagAndVariable{"top", "--once", "MANOMETER_ONCE", nullptr}),
@@ -213,7 +220,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 /// Every flag there is, by the help texts, so that a new one is not forgotten above.
 TEST(ConfigTest, HelpHasNoOtherFlags) {
-  const std::map<std::string, std::ptrdiff_t> flags{{"run", 16}, {"check", 4}, {"top", 3}};
+  const std::map<std::string, std::ptrdiff_t> flags{{"run", 17}, {"check", 5}, {"top", 3}};
   for (const auto& [command, expected] : flags) {
     const std::string help = std::get<PrintConfig>(*parse({command.c_str(), "--help"})).text;
     std::ptrdiff_t found = 0;
@@ -305,6 +312,8 @@ INSTANTIATE_TEST_SUITE_P(
               {"run", "--pressure-knees", "gc:0:1", "--pressure-knees", "gc:0.5"},
               {"--pressure-knees", "'gc:0.5'", "NAME:LOW:HIGH"}},
         Wrong{"NoDirectory", {"run", "--host-proc", "/nonexistent"}, {"--host-proc", "/nonexistent"}},
+        Wrong{"NoCgroups", {"run", "--host-cgroup", "/nonexistent"}, {"--host-cgroup", "/nonexistent"}},
+        Wrong{"LogsInAFile", {"run", "--host-log", "/etc/passwd"}, {"--host-log", "/etc/passwd"}},
         Wrong{"UnknownLevel", {"run", "--log-level", "loud"}, {"--log-level", "debug"}},
         Wrong{"UnknownOutput", {"check", "--output", "xml"}, {"--output", "table", "json"}},
         Wrong{"TooOften", {"top", "--interval", "1ms"}, {"--interval", "500ms to 60s"}}),

@@ -5,20 +5,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "agent/container/cgroup_name.h"
 #include "tests/support/captured_log.h"
 #include "tests/support/fake_node.h"
 
 namespace manometer::container {
 namespace {
-
-TEST(CgroupName, IsTheLastPartOfThePath) {
-  EXPECT_EQ(cgroup_name("/system.slice/app.service"), "app.service");
-  EXPECT_EQ(cgroup_name("/user.slice/user-1000.slice/session-3.scope"), "session-3.scope");
-  EXPECT_EQ(cgroup_name("/docker/4f5c"), "4f5c");
-  EXPECT_FALSE(cgroup_name("/")) << "the root is no container";
-  EXPECT_FALSE(cgroup_name("/..")) << "outside of our cgroup namespace";
-}
 
 class IndexTest : public testing::Test {
  protected:
@@ -128,6 +119,100 @@ TEST_F(IndexTest, ProcessesOfTheRootHaveNoContainer) {
   Index containers = index();
   EXPECT_FALSE(containers.all().at(containers.acquire({{"", "/"}})).target.container);
   EXPECT_FALSE(containers.all().at(containers.acquire({})).target.container);
+}
+
+const std::string kUid = "a3b200c9-db51-40b4-9d2d-53f8fdf80d7f";
+
+/// The cgroup of a container of the pod kUid.
+std::string cgroup_of(char id) {
+  return "/kubepods/burstable/pod" + kUid + '/' + std::string(64, id);
+}
+
+PodNames names(const std::optional<std::string>& container, bool is_certain) {
+  return {"shop", "web-0", container, is_certain};
+}
+
+TEST_F(IndexTest, APodsContainerIsNamedWhenItsNamesAreKnown) {
+  Index containers = index();
+  int asked = 0;
+  containers.on_unnamed = [&] { ++asked; };
+  const std::string key = containers.acquire({{"", cgroup_of('a')}});
+  EXPECT_EQ(asked, 1);
+  EXPECT_EQ(containers.target(key, "1"), (Target{std::nullopt, std::nullopt, std::string(64, 'a'), "1"}));
+  ASSERT_EQ(containers.unnamed().size(), 1U);
+  EXPECT_EQ(containers.unnamed().front().key, key);
+  EXPECT_EQ(containers.unnamed().front().pod_uid, kUid);
+  EXPECT_EQ(containers.unnamed().front().id, std::string(64, 'a'));
+
+  containers.set_names(key, names(std::nullopt, false));
+  EXPECT_EQ(containers.target(key, "1"), (Target{"shop", "web-0", std::string(64, 'a'), "1"}));
+  containers.set_names(key, names("app", false));
+  EXPECT_EQ(containers.target(key, "1"), (Target{"shop", "web-0", "app", "1"}));
+  EXPECT_EQ(containers.unnamed().size(), 1U) << "a link may know better";
+  containers.set_names(key, names(std::nullopt, false));
+  EXPECT_EQ(containers.target(key, "1").container, "app") << "its process has ended, another has not";
+  containers.set_names(key, names("app", true));
+  EXPECT_TRUE(containers.unnamed().empty());
+  EXPECT_EQ(containers.acquire({{"", cgroup_of('a')}}), key);
+  EXPECT_EQ(asked, 1);
+}
+
+TEST_F(IndexTest, OnlyPodsHaveNames) {
+  Index containers = index();
+  containers.on_unnamed = [] { FAIL(); };
+  containers.acquire({{"", "/a/app.service"}});
+  EXPECT_TRUE(containers.unnamed().empty());
+}
+
+TEST_F(IndexTest, NamesOfAContainerThatIsGoneAreIgnored) {
+  Index containers = index();
+  const std::string key = containers.acquire({{"", cgroup_of('a')}});
+  containers.release(key);
+  containers.set_names(key, names("app", true));
+  EXPECT_TRUE(containers.all().empty());
+}
+
+TEST_F(IndexTest, WhatIsBelowAPodsContainerIsPartOfIt) {
+  Index containers = index();
+  const std::string key = containers.acquire({{"", cgroup_of('a')}});
+  EXPECT_EQ(containers.acquire({{"", cgroup_of('a') + "/system.slice/app.service"}}), key);
+  EXPECT_EQ(containers.all().size(), 1U);
+}
+
+TEST_F(IndexTest, AContainerThatStartsAgainTakesTheNameOfTheOneBefore) {
+  Index containers = index();
+  const std::string before = containers.acquire({{"", cgroup_of('a')}});
+  containers.set_names(before, names("app", true));
+  const std::string after = containers.acquire({{"", cgroup_of('b')}});
+  containers.set_names(after, names("app", true));
+  EXPECT_EQ(containers.target(after, "1").container, "app");
+  EXPECT_EQ(containers.target(before, "1"), (Target{"shop", "web-0", std::string(64, 'a'), "1"}));
+}
+
+TEST_F(IndexTest, OnlyALinkTakesANameFromAnother) {
+  Index containers = index();
+  const std::string first = containers.acquire({{"", cgroup_of('a')}});
+  const std::string second = containers.acquire({{"", cgroup_of('b')}});
+  for (const bool is_certain : {false, true}) {
+    containers.set_names(first, names("app", is_certain));
+    containers.set_names(second, names("app", false));
+    EXPECT_EQ(containers.target(first, "1").container, "app");
+    EXPECT_EQ(containers.target(second, "1"), (Target{"shop", "web-0", std::string(64, 'b'), "1"}));
+  }
+  int asked = 0;
+  containers.on_unnamed = [&] { ++asked; };
+  containers.release(first);
+  EXPECT_EQ(asked, 1) << "the name is free";
+  containers.set_names(second, names("app", false));
+  EXPECT_EQ(containers.target(second, "1").container, "app");
+}
+
+TEST_F(IndexTest, NamesAreCutAndCleaned) {
+  Index containers = index();
+  const std::string key = containers.acquire({{"", cgroup_of('a')}});
+  containers.set_names(key, {std::string(300, 'n'), "\xff", "app\n", true});
+  EXPECT_EQ(containers.target(key, "1"),
+            (Target{std::string(metrics::kMaxLabelBytes, 'n'), "\xEF\xBF\xBD", "app\n", "1"}));
 }
 
 TEST_F(IndexTest, ANameIsFreeAgainWithItsLastProcess) {

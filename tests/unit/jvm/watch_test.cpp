@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -41,7 +42,8 @@ class WatchTest : public testing::Test {
   }
 
   void start(const PressureOptions& pressure = {}) {
-    auto watch = Watch::open(loop_, {{node_.proc(), node_.cgroup()}, kInterval, kInterval, pressure});
+    auto watch =
+        Watch::open(loop_, {{node_.proc(), node_.cgroup(), node_.path() / "log"}, kInterval, kInterval, pressure});
     if (!watch) throw std::runtime_error(watch.error().message());
     watch_ = *std::move(watch);
     watch_->start();
@@ -229,9 +231,30 @@ TEST_F(WatchTest, TwoJvmsInOneCgroupWithOneNamespacePidHaveTwoLabels) {
   node_.add_jvm({.pid = 60, .namespace_pid = 1}, data(6));
   start();
   ASSERT_TRUE(run_until([&] { return threads_of(50) && threads_of(60); }));
-  EXPECT_EQ(find(50)->target.pid, "1");
-  EXPECT_EQ(find(60)->target.pid, "1-60");
+  EXPECT_EQ(find(50)->pid, "1");
+  EXPECT_EQ(find(60)->pid, "1-60");
   EXPECT_EQ(watch_->containers().all().size(), 1U);
+}
+
+TEST_F(WatchTest, AllJvmsOfAContainerGetItsNamesTogether) {
+  const std::string uid = "a3b200c9-db51-40b4-9d2d-53f8fdf80d7f";
+  const std::string cgroup = "0::/kubepods/pod" + uid + '/' + std::string(64, 'a') + '\n';
+  const std::string pod = "log/pods/shop_web-0_" + uid;
+  fs::create_directories(node_.path() / "log/pods");
+  for (const pid_t pid : {50, 60}) {
+    node_.add_jvm({.pid = pid, .namespace_pid = pid, .cgroup = cgroup}, data(5));
+    node_.write(fmt::format("proc/{}/mountinfo", pid),
+                "1 2 8:1 /pods/" + uid + "/containers/app/1 /dev/termination-log rw - ext4 x rw\n");
+  }
+  start();
+  ASSERT_TRUE(run_until([&] { return watch_->ready() && threads_of(50) && threads_of(60); }));
+  const auto target_of = [&](pid_t pid) { return watch_->registry().target(*find(pid)); };
+  EXPECT_EQ(target_of(50), (container::Target{std::nullopt, std::nullopt, std::string(64, 'a'), "50"}));
+  fs::create_directories(node_.path() / "new/app");
+  fs::rename(node_.path() / "new", node_.path() / pod);
+  ASSERT_TRUE(run_until([&] { return target_of(50).pod.has_value(); }));
+  EXPECT_EQ(target_of(50), (container::Target{"shop", "web-0", "app", "50"}));
+  EXPECT_EQ(target_of(60), (container::Target{"shop", "web-0", "app", "60"}));
 }
 
 /// A libjvm whose table leads to performance data that are not there: found at each look, lost at each read.
