@@ -95,12 +95,7 @@ struct App::Parts {
   void watch_gc() {
     if (probes->gc() == nullptr) return;
     gc = std::make_unique<jvm::GcWatch>(watch->pool(), *probes->gc(), watch->log());
-    jvm::Registry& registry = watch->registry();
-    registry.on_looked_at = [this](const ProcessKey& key, const jvm::PerfReader& reader) {
-      const jvm::JvmIdentity* identity = reader.identity();
-      gc->add(key, reader.process(), reader.words(), identity != nullptr && jvm::is_zgc(identity->collector));
-    };
-    registry.read_stalls = [this](const ProcessKey& key) { return gc->stalls(key); };
+    gc->follow(watch->registry());
   }
 
   void on_jvm_gone(const ProcessKey& key) const {

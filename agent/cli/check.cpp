@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <iostream>
+#include <memory>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "agent/base/log.h"
 #include "agent/bpf/skeleton.h"
 #include "agent/cli/report.h"
+#include "agent/jvm/gc_watch.h"
 #include "agent/jvm/watch.h"
 #include "agent/node/capabilities.h"
 #include "agent/node/read_file.h"
@@ -160,8 +162,19 @@ std::string name_of(const container::Target& target) {
   return name;
 }
 
-JvmFinding to_finding(const ProcessKey& key, const jvm::Jvm& jvm, const container::Target& target) {
-  JvmFinding finding{key.pid, name_of(target), "", "", ""};
+/// gc: nullptr if its probe does not work.
+JvmFinding to_finding(const ProcessKey& key, const jvm::Jvm& jvm, const container::Target& target,
+                      const jvm::GcWatch* gc) {
+  JvmFinding finding;
+  finding.pid = key.pid;
+  finding.container = name_of(target);
+  const auto stops = gc == nullptr ? std::nullopt : gc->stops(key);
+  if (stops) {
+    finding.pauses = stops->source;
+  } else if (jvm.sample) {
+    finding.pauses = "counters";
+  }
+  finding.overcommit = jvm.pressure.overcommit;
   finding.tier = to_string(jvm.refusal ? jvm::Tier::kNone : jvm.tier);
   if (jvm.identity)
     finding.what = fmt::format("{} {}, {}", jvm.identity->vm, jvm.identity->version, jvm.identity->collector);
@@ -171,12 +184,13 @@ JvmFinding to_finding(const ProcessKey& key, const jvm::Jvm& jvm, const containe
 }
 
 /// Looks at the node once, as the agent does when it starts; gives up what hangs.
-void look_around(boost::asio::io_context& loop, jvm::Watch& watch) {
+void look_around(boost::asio::io_context& loop, jvm::Watch& watch, const jvm::GcWatch* gc) {
   constexpr std::chrono::seconds kGiveUpAfter{5};
   constexpr std::chrono::milliseconds kPoll{10};
   const auto deadline = std::chrono::steady_clock::now() + kGiveUpAfter;
   watch.start();
-  while (!watch.ready() && std::chrono::steady_clock::now() < deadline) loop.run_for(kPoll);
+  const auto is_done = [&] { return watch.ready() && (gc == nullptr || !gc->is_any_pending()); };
+  while (!is_done() && std::chrono::steady_clock::now() < deadline) loop.run_for(kPoll);
 }
 
 }  // namespace
@@ -200,9 +214,15 @@ Result<bool> check(const CheckConfig& config) {
                      check_pod_names(config.host.log),
                      check_kernel()};
   for (const probes::Status& probe : probes.status()) report.findings.push_back(check_probe(probe, config.variant));
-  look_around(loop, **watch);
-  const jvm::Registry& registry = (*watch)->registry();
-  for (const auto& [key, jvm] : registry.jvms()) report.jvms.push_back(to_finding(key, jvm, registry.target(jvm)));
+  jvm::Registry& registry = (*watch)->registry();
+  std::unique_ptr<jvm::GcWatch> gc;
+  if (probes.gc() != nullptr) {
+    gc = std::make_unique<jvm::GcWatch>((*watch)->pool(), *probes.gc(), (*watch)->log());
+    gc->follow(registry);
+  }
+  look_around(loop, **watch, gc.get());
+  for (const auto& [key, jvm] : registry.jvms())
+    report.jvms.push_back(to_finding(key, jvm, registry.target(jvm), gc.get()));
 
   std::cout << (config.json ? to_json(report) : to_table(report)) << std::flush;
   // A read that hangs cannot be waited for.

@@ -27,8 +27,20 @@ json::object to_object(const Finding& finding) {
 
 json::object to_object(const JvmFinding& jvm) {
   json::object out{{"pid", jvm.pid}, {"container", jvm.container}, {"tier", jvm.tier}, {"vm", jvm.what}};
+  if (!jvm.pauses.empty()) out["pauses"] = jvm.pauses;
+  if (jvm.overcommit) out["heap_limit_overcommit"] = *jvm.overcommit;
   if (!jvm.reason.empty()) out["reason"] = jvm.reason;
   return out;
+}
+
+std::string to_text(const JvmFinding& jvm) {
+  std::string text = jvm.reason.empty() ? jvm.what : jvm.reason;
+  if (!jvm.pauses.empty()) text += "; GC pauses by " + jvm.pauses;
+  if (jvm.overcommit) {
+    text += fmt::format("; largest heap and the rest: {:.0f} % of the limit", *jvm.overcommit * 100);
+    if (*jvm.overcommit > 1) text += ", which do not fit";
+  }
+  return text;
 }
 
 }  // namespace
@@ -60,8 +72,7 @@ std::string to_table(const Report& report) {
   }
   out += report.jvms.empty() ? "\nNo JVM runs here that this user may see.\n" : "\n";
   for (const JvmFinding& jvm : report.jvms) {
-    fmt::format_to(write, "JVM {:<{}}  {:<11}  {}\n", jvm.pid, width - 4, jvm.tier,
-                   jvm.reason.empty() ? jvm.what : jvm.reason);
+    fmt::format_to(write, "JVM {:<{}}  {:<11}  {}\n", jvm.pid, width - 4, jvm.tier, to_text(jvm));
   }
   fmt::format_to(write, "\nThe {} variant {} here.\n", report.variant, report.sufficient() ? "works" : "does NOT work");
   return out;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,7 +25,9 @@ struct JvmFinding {
   std::string container;
   std::string tier;
   std::string what;    // "OpenJDK 64-Bit Server VM 17.0.15+6, G1"
-  std::string reason;  // why it is not read; empty if it is
+  std::string pauses;  // what would tell of its pauses: "usdt", "symbols" or "counters"; empty if nothing does
+  std::optional<double> overcommit;  // largest heap and the rest of its container, by the limit
+  std::string reason;                // why it is not read; empty if it is
 };
 
 struct Report {

@@ -1,5 +1,6 @@
 #include "agent/jvm/gc_watch.h"
 
+#include <algorithm>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -24,6 +25,14 @@ Result<std::optional<GcWatch::Opened>> GcWatch::open_libjvm(const node::Process&
   struct stat status {};
   if (::fstat(file->get(), &status) != 0) return Error::from_errno("stat libjvm.so");
   return std::optional(Opened{*std::move(file), {status.st_dev, status.st_ino}});
+}
+
+void GcWatch::follow(Registry& registry) {
+  registry.on_looked_at = [this](const ProcessKey& key, const PerfReader& reader) {
+    const JvmIdentity* identity = reader.identity();
+    add(key, reader.process(), reader.words(), identity != nullptr && is_zgc(identity->collector));
+  };
+  registry.read_stalls = [this](const ProcessKey& key) { return stalls(key); };
 }
 
 void GcWatch::add(const ProcessKey& key, const node::Process& process, const gc_words& words, bool with_stalls) {
@@ -141,6 +150,10 @@ std::optional<GcWatch::Stops> GcWatch::stops(const ProcessKey& key) const {
 bool GcWatch::is_pending(const ProcessKey& key) const {
   const auto jvm = jvms_.find(key);
   return jvm != jvms_.end() && jvm->second.pending;
+}
+
+bool GcWatch::is_any_pending() const {
+  return std::ranges::any_of(jvms_, [](const auto& entry) { return entry.second.pending; });
 }
 
 void GcWatch::warn(const Error& error) {

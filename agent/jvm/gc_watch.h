@@ -12,6 +12,7 @@
 #include "agent/base/log.h"
 #include "agent/base/types.h"
 #include "agent/base/unique_fd.h"
+#include "agent/jvm/registry.h"
 #include "agent/node/proc_fs.h"
 #include "agent/probes/gc_probe.h"
 
@@ -24,8 +25,9 @@ class GcWatch {
   /// All of them must outlive it.
   GcWatch(BlockingPool& pool, const probes::GcProbe& probe, LogOnce& log) : pool_(pool), probe_(probe), log_(log) {}
 
-  /// with_stalls: its collector makes threads wait (ZGC does).
-  void add(const ProcessKey& key, const node::Process& process, const gc_words& words, bool with_stalls);
+  /// Adds the JVMs that it reads from now on, and lends it what is known of their waits. Who forgets a JVM calls
+  /// remove().
+  void follow(Registry& registry);
   void remove(const ProcessKey& key);
 
   /// Since it is measured; nullopt: it is not.
@@ -41,6 +43,7 @@ class GcWatch {
   std::optional<Stops> stops(const ProcessKey& key) const;
   /// Whether it is still to be seen what is measured.
   bool is_pending(const ProcessKey& key) const;
+  bool is_any_pending() const;
 
  private:
   struct LibraryKey {
@@ -72,6 +75,8 @@ class GcWatch {
     std::optional<LibraryKey> library = {};
   };
 
+  /// with_stalls: its collector makes threads wait (ZGC does).
+  void add(const ProcessKey& key, const node::Process& process, const gc_words& words, bool with_stalls);
   /// nullopt: the process is gone, or has no libjvm any more.
   static Result<std::optional<Opened>> open_libjvm(const node::Process& process);
   void use(const ProcessKey& key, Opened opened);

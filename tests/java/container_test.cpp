@@ -3,6 +3,8 @@
 #include <csignal>
 #include <filesystem>
 
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/java/cgroup.h"
@@ -124,6 +126,19 @@ TEST_F(JvmContainer, IsMeasuredByAnAgentInAContainer) {
   const Agent blind({"--sample-interval", "100ms", "--host-cgroup", "/sys/fs/cgroup", "--host-proc", proc.path()}, {},
                     contained_in(own));
   EXPECT_NE(blind.log_at_start().find("cgroup namespace hides"), std::string::npos) << blind.log_at_start();
+}
+
+/// At one look, of memory pressure only what needs no window.
+TEST_F(JvmContainer, IsCheckedForAHeapThatDoesNotFit) {
+  if (const auto why = Cgroup::unavailable()) MANOMETER_SKIP(*why);
+  const Cgroup cgroup;
+  cgroup.limit(256 * kMegabyte);
+  Jvm jvm(jdk(), {.options = {"-Xmx300m"}, .cgroup = cgroup.directory()});
+  jvm.command("report");
+  const std::string line = fmt::format("JVM {} .*; GC pauses by (usdt|symbols|counters)", jvm.pid());
+  const std::string check = run({agent_binary(), "check"}).out;
+  EXPECT_THAT(check, testing::ContainsRegex(line + "; largest heap and the rest: 1[0-9][0-9] % of the limit, "
+                                                   "which do not fit"));
 }
 
 }  // namespace
