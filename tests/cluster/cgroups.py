@@ -6,6 +6,7 @@ import signal
 import time
 
 PATIENCE = 30
+KUBELETS = {"cpu", "cpuset", "memory", "hugetlb", "pids"}  # the controllers it insists on where the kernel has them
 
 
 def hierarchies():
@@ -15,10 +16,24 @@ def hierarchies():
     return [pathlib.Path(directory) for _, directory in sorted(found)]
 
 
+def controllers(directory, file):
+    path = directory / f"cgroup.{file}"
+    return set(path.read_text().split()) if path.exists() else set()
+
+
+def switch(directory, sign, names):
+    if names:
+        (directory / "cgroup.subtree_control").write_text(" ".join(sign + name for name in sorted(names)))
+
+
 class Cgroups:
     def __init__(self, name):
         self.name = name
         self.roots = [hierarchy / name for hierarchy in hierarchies()]
+        self.top = self.roots[0].parent
+        # Of version 2 we get only what the top hands down. What it does for us alone ends with us.
+        self.borrowed = (KUBELETS & controllers(self.top, "controllers")) - controllers(self.top, "subtree_control")
+        switch(self.top, "+", self.borrowed)
         for root in self.roots:
             root.mkdir()
         # Beside the containers: a cgroup2 that hands out controllers may hold no processes itself.
@@ -63,3 +78,4 @@ class Cgroups:
                         if time.monotonic() > deadline:
                             raise
                 time.sleep(0.01)
+        switch(self.top, "-", self.borrowed)

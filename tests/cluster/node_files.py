@@ -4,12 +4,13 @@ import json
 import pathlib
 import subprocess
 
+from images import PAUSE
+
 NAME = "node-1"
 ADDRESS = "10.89.0.1"  # the node's, which is its bridge's
 PODS = "10.89.0.0/24"
 API = "https://127.0.0.1:6443"
 ETCD = "http://127.0.0.1:2379"
-PAUSE = "localhost/manometer-test-pause:1"
 
 # What a kubelet sets on a node of its own. Ours finds it set, in files that only it sees.
 SYSCTLS = {"vm/overcommit_memory": 1, "vm/panic_on_oom": 0, "kernel/panic": 10, "kernel/panic_on_oops": 1,

@@ -113,4 +113,4 @@ def test_namespace_with_dots_is_refused(world):
 
 def test_no_series_was_ever_of_the_wrong_container(world, services):
     """In none of the scrapes of all tests before."""
-    assert not world.wrong
+    assert sorted(world.wrong) == []

@@ -63,7 +63,7 @@ class World:
         self.path = f"/api/v1/namespaces/{self.namespace}"
         self.services = []
         self.agents = {}  # their pods' paths, by node
-        self.wrong = {}  # series that were of the wrong container, by what is wrong with them
+        self.wrong = set()  # what was ever wrong with a series
         self.stopped = threading.Event()
         self.scraper = threading.Thread(target=self.scrape_all_the_time, daemon=True)
 
@@ -120,7 +120,7 @@ class World:
                 for node in self.agents:
                     self.scrape(node)
         except (Refused, TimeoutError) as why:
-            self.wrong[f"an agent stopped answering: {why}"] = None
+            self.wrong.add(f"an agent stopped answering: {why}")
 
     def samples(self, service):
         """All that the agent of its node says, not only of it."""
@@ -145,11 +145,11 @@ class World:
         for sample in samples:
             owner = by_labels.get(tuple((name, sample.labels.get(name)) for name in ("namespace", "pod", "container")))
             if sample.name == HEAP_MAX and sample.value in by_heap and owner is not by_heap[sample.value]:
-                self.wrong[f"the heap of {by_heap[sample.value].labels} has {sample.labels}"] = sample
+                self.wrong.add(f"the heap of {by_heap[sample.value].labels} has {sample.labels}")
             if sample.labels.get("namespace") == self.namespace and not owner:
-                self.wrong[f"there is no {sample.labels}"] = sample
+                self.wrong.add(f"there is no {sample.labels}")
             if sample.name == COUNT and owner and sample.value > owner.sent:
-                self.wrong[f"more requests than it was sent: {sample.labels}"] = sample
+                self.wrong.add(f"more requests than it was sent: {sample.labels}")
 
 
 def are_ready(status):
