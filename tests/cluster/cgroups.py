@@ -30,14 +30,16 @@ class Cgroups:
     def __init__(self, name):
         self.name = name
         self.roots = [hierarchy / name for hierarchy in hierarchies()]
-        self.top = self.roots[0].parent
+        # Beside the containers: a cgroup2 that hands out controllers may hold no processes itself.
+        self.daemons = self.roots[0] / "daemons"
         # Of version 2 we get only what the top hands down. What it does for us alone ends with us.
+        self.top = self.roots[0].parent
         self.borrowed = (KUBELETS & controllers(self.top, "controllers")) - controllers(self.top, "subtree_control")
+
+    def make(self):
         switch(self.top, "+", self.borrowed)
         for root in self.roots:
             root.mkdir()
-        # Beside the containers: a cgroup2 that hands out controllers may hold no processes itself.
-        self.daemons = self.roots[0] / "daemons"
         self.daemons.mkdir()
 
     def joining(self, command):

@@ -18,7 +18,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 import node_files
@@ -34,17 +33,18 @@ class Unready(Exception):
 
 class Node:
     def __init__(self, kube, tools, logs):
-        # Not below /var, where it would lie within what node_files.NAMESPACES covers.
-        self.state = pathlib.Path(tempfile.mkdtemp(prefix="manometer-cluster-", dir="/tmp"))
         self.kube, self.tools, self.logs = kube, tools, logs
-        self.token = secrets.token_hex(16)
-        self.cgroups = Cgroups(self.state.name)
+        self.cgroups = Cgroups(f"manometer-cluster-{secrets.token_hex(4)}")
+        # Not below /var, where it would lie within what node_files.NAMESPACES covers.
+        self.state = pathlib.Path("/tmp", self.cgroups.name)
         self.daemons = {}
         self.holder = None
-        self.logs.mkdir(parents=True, exist_ok=True)
 
     def start(self, images):
-        node_files.write(self.state, self.tools, self.token, self.cgroups.name)
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self.state.mkdir(mode=0o700)
+        self.cgroups.make()
+        node_files.write(self.state, self.tools, secrets.token_hex(16), self.cgroups.name)
         self.hold_namespaces()
         self.start_daemon("etcd", [self.tools / "usr/bin/etcd", *node_files.etcd(self.state)])
         self.start_daemon("containerd", [self.tools / "usr/bin/containerd", "--config", self.state / "containerd.toml"])
@@ -59,6 +59,8 @@ class Node:
         self.wait_for("kubelet", self.kubectl("wait", "--for=condition=Ready", f"node/{node_files.NAME}", "--timeout=1s"))
 
     def stop(self):
+        for child in filter(None, [self.holder, *self.daemons.values()]):
+            child.kill()  # it may not have joined its cgroup yet
         self.cgroups.kill()
         while True:  # all of them are our children: we are the nearest subreaper
             try:
@@ -66,7 +68,8 @@ class Node:
             except ChildProcessError:
                 break
         self.cgroups.remove()
-        shutil.rmtree(self.state)
+        if self.state.exists():
+            shutil.rmtree(self.state)
 
     def hold_namespaces(self):
         """Starts what keeps them; they go with the last process in them, and all that is mounted with them."""
