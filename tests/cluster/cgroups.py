@@ -22,8 +22,8 @@ def controllers(directory, file):
 
 
 def switch(directory, sign, names):
-    if names:
-        (directory / "cgroup.subtree_control").write_text(" ".join(sign + name for name in sorted(names)))
+    for name in sorted(names):
+        (directory / "cgroup.subtree_control").write_text(sign + name)
 
 
 class Cgroups:
@@ -32,12 +32,12 @@ class Cgroups:
         self.roots = [hierarchy / name for hierarchy in hierarchies()]
         # Beside the containers: a cgroup2 that hands out controllers may hold no processes itself.
         self.daemons = self.roots[0] / "daemons"
-        # Of version 2 we get only what the top hands down. What it does for us alone ends with us.
+        # Of version 2 we get only the controllers that the top hands down.
         self.top = self.roots[0].parent
-        self.borrowed = (KUBELETS & controllers(self.top, "controllers")) - controllers(self.top, "subtree_control")
+        self.handed_down = controllers(self.top, "subtree_control")
 
     def make(self):
-        switch(self.top, "+", self.borrowed)
+        switch(self.top, "+", (KUBELETS & controllers(self.top, "controllers")) - self.handed_down)
         for root in self.roots:
             root.mkdir()
         self.daemons.mkdir()
@@ -80,4 +80,7 @@ class Cgroups:
                         if time.monotonic() > deadline:
                             raise
                 time.sleep(0.01)
-        switch(self.top, "-", self.borrowed)
+        try:  # runc has the top hand down all that it can
+            switch(self.top, "-", controllers(self.top, "subtree_control") - self.handed_down)
+        except OSError:
+            pass  # somebody else needs it by now

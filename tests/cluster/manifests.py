@@ -20,7 +20,7 @@ def host_directory(name, path):
 
 
 def read_only(name, path):
-    return {"name": name, "mountPath": path, "readOnly": True}
+    return {"name": name, "mountPath": path, "readOnly": True, "recursiveReadOnly": "IfPossible"}
 
 
 def agent():

@@ -4,7 +4,6 @@ import os
 
 import pytest
 
-import manifests
 from kube_api import Refused, wait_for
 from world import COUNT, HEAP_MAX, MIB, values
 
