@@ -5,7 +5,8 @@ import pathlib
 import signal
 import time
 
-PATIENCE = 30
+from waiting import PATIENCE
+
 KUBELETS = {"cpu", "cpuset", "memory", "hugetlb", "pids"}  # the controllers it insists on where the kernel has them
 
 

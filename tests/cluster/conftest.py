@@ -12,7 +12,8 @@ sys.path += [str(HERE), str(HERE.parent / "support")]
 import pytest
 
 import manifests
-from kube_api import Api, wait_for
+from kube_api import Api
+from waiting import wait_for
 from world import World, send_together
 
 # A kubelet makes a directory NAMESPACE_POD_UID for a pod's logs, and Linux takes 255 bytes for its name.

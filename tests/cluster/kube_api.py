@@ -4,9 +4,8 @@ import http.client
 import json
 import re
 import subprocess
-import time
 
-PATIENCE = 120
+from waiting import PATIENCE, wait_for
 
 
 class Refused(Exception):
@@ -63,13 +62,3 @@ class Api:
         """And waits until it is gone: a pod is when its containers are."""
         self.request("DELETE", path, {"propagationPolicy": "Foreground"})
         wait_for(f"the end of {path}", lambda: self.get(path) is None)
-
-
-def wait_for(what, condition):
-    """Returns what the condition does, once that is true."""
-    deadline = time.monotonic() + PATIENCE
-    while not (value := condition()):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited in vain for {what}")
-        time.sleep(0.1)
-    return value

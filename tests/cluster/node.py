@@ -1,5 +1,5 @@
-"""A Kubernetes of one node, made of processes that see the machine's processes and files, but have a network and a mount
-namespace of their own: no port, interface, firewall rule or mount of the machine is in their way, nor they in its.
+"""A Kubernetes of one node, made of processes that see the machine's processes and files, but have a network and a
+mount namespace of their own: no port, interface, firewall rule or mount is in the other's way.
 
     tests/cluster/node.py KUBE TOOLS LOGS IMAGE...    as root
 
@@ -22,8 +22,8 @@ import time
 
 import node_files
 from cgroups import Cgroups
+from waiting import PATIENCE
 
-PATIENCE = 120
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -56,7 +56,8 @@ class Node:
         self.start_part("kube-controller-manager", node_files.controllers(self.state))
         self.start_part("kube-scheduler", node_files.scheduler(self.state))
         self.start_part("kubelet", node_files.kubelet(self.state))
-        self.wait_for("kubelet", self.kubectl("wait", "--for=condition=Ready", f"node/{node_files.NAME}", "--timeout=1s"))
+        ready = ("wait", "--for=condition=Ready", f"node/{node_files.NAME}", "--timeout=5s")
+        self.wait_for("kubelet", self.kubectl(*ready))
 
     def stop(self):
         for child in filter(None, [self.holder, *self.daemons.values()]):

@@ -16,8 +16,8 @@ ETCD = "http://127.0.0.1:2379"
 SYSCTLS = {"vm/overcommit_memory": 1, "vm/panic_on_oom": 0, "kernel/panic": 10, "kernel/panic_on_oops": 1,
            "kernel/keys/root_maxkeys": 1000000, "kernel/keys/root_maxbytes": 25000000}
 
-# Run by sh in the new namespaces, with the state folder as $0. /var and /run are as they were, but what Kubernetes writes
-# there (logs, leases of addresses, sockets) stays in the state folder or in memory.
+# Run by sh in the new namespaces, with the state folder as $0. /var is as it was, but what Kubernetes writes there
+# (logs, leases of addresses) stays in the state folder; /run begins empty.
 NAMESPACES = """
 set -e
 mount -t overlay overlay -o "lowerdir=/var,upperdir=$0/var,workdir=$0/var-work" /var

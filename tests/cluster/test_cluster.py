@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from kube_api import Refused, wait_for
+from kube_api import Refused
+from waiting import wait_for
 from world import COUNT, HEAP_MAX, MIB, values
 
 HEAP_USED = "manometer_jvm_heap_used_bytes"

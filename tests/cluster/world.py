@@ -7,7 +7,8 @@ import threading
 
 import manifests
 from agent import parse_sample
-from kube_api import Refused, wait_for
+from kube_api import Refused
+from waiting import wait_for
 
 COUNT = "manometer_http_request_duration_seconds_count"
 HEAP_MAX = "manometer_jvm_heap_max_bytes"
