@@ -29,11 +29,12 @@ def world():
 def start_static_pod(world, directory, at_end):
     """From a file in the kubelet's folder, which shows it to the API under a name of its own."""
     service = world.service("static")
-    file = pathlib.Path(directory, f"{world.namespace}.json")
-    file.write_text(json.dumps(manifests.java_pod([service])))
-    at_end(file.unlink)
+    pod = json.dumps(manifests.java_pod([service]))
     node, = world.agents
     service.pod += f"-{node}"
+    file = pathlib.Path(directory, f"{world.namespace}.json")
+    file.write_text(pod)
+    at_end(file.unlink)
     wait_for("the static pod to be shown", lambda: world.api.get(service.path))
     return service
 
@@ -45,6 +46,7 @@ def services(world, request):
     services = {"one of two containers": world.service("pair", "front", 8080),
                 "other of two containers": world.service("pair", "back", 8081)}
     pair = list(services.values())
+    wait_for("the namespace's account", lambda: world.api.get(f"{world.path}/serviceaccounts/default"))
     world.start_pod(*pair)
     for service in pair:
         world.wait_until_served(service)
