@@ -91,3 +91,9 @@ class Agent:
 
 def series_value(samples, name):
     return next(float(line.rsplit(" ", 1)[1]) for line in samples if re.match(name + r"[ {]", line))
+
+
+def parse_sample(line):
+    """(name, labels, value)."""
+    name, labels, value = re.match(r"(\w+)(?:\{(.*)\})? (\S+)", line).groups()
+    return name, dict(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', labels or "")), float(value)
