@@ -1,6 +1,7 @@
 #include "agent/probes/gc_probe.h"
 
 #include <unistd.h>
+#include <utility>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -48,10 +49,6 @@ struct GcProbe::Bpf {
   bpf::Skeleton<gc_bpf> skeleton;
 };
 
-void GcProbe::Unlink::operator()(bpf_link* link) const {
-  ::bpf_link__destroy(link);
-}
-
 GcProbe::GcProbe(std::unique_ptr<Bpf> bpf) : bpf_(std::move(bpf)) {}
 GcProbe::~GcProbe() = default;
 
@@ -61,6 +58,8 @@ Result<std::unique_ptr<GcProbe>> GcProbe::open(uint32_t pid_namespace, const std
   (*opened)->rodata->agent_pid_namespace = pid_namespace;
   const auto set = bpf::set_slot_bounds((*opened)->rodata->slot_bounds, bounds_ns);
   if (!set) return set.error();
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, (*opened)->obj) bpf::UprobeLink::prepare(program);
   const auto loaded = opened->load_and_attach();  // to nothing yet: they are for libraries
   if (!loaded) return loaded.error();
   std::unique_ptr<GcProbe> probe(new GcProbe(std::make_unique<Bpf>(*std::move(opened))));
@@ -120,20 +119,20 @@ Result<GcProbe::Attachment> GcProbe::attach(int file, const LibjvmSites& sites) 
 
 Result<GcProbe::Attachment> GcProbe::attach_at(const std::string& path, const LibjvmSites& sites) const {
   const auto& programs = bpf_->skeleton->progs;
-  Attachment attachment;
-  const auto add = [&](const bpf_program* program, const std::vector<uint64_t>& offsets) {
-    for (const uint64_t offset : offsets) {
-      attachment.emplace_back(::bpf_program__attach_uprobe(program, false, -1, path.c_str(), offset));
-      if (!attachment.back()) return false;
-    }
-    return true;
-  };
   // Ends first: what began without its end in sight would seem to last until another.
-  const bool all = add(programs.gc_stall_end, sites.stall_end) && add(programs.gc_stall_begin, sites.stall_begin) &&
-                   add(programs.gc_safepoint_end, sites.safepoint_end) && add(programs.gc_collects, sites.collects) &&
-                   add(programs.gc_safepoint_begin, sites.safepoint_begin);
-  if (all) return attachment;
-  return Error::from_errno("attach to " + path);
+  const std::pair<const bpf_program*, const std::vector<uint64_t>*> all[] = {
+      {programs.gc_stall_end, &sites.stall_end},
+      {programs.gc_stall_begin, &sites.stall_begin},
+      {programs.gc_safepoint_end, &sites.safepoint_end},
+      {programs.gc_collects, &sites.collects},
+      {programs.gc_safepoint_begin, &sites.safepoint_begin}};
+  Attachment attachment;
+  for (const auto& [program, offsets] : all) {
+    auto link = bpf::UprobeLink::attach(program, path, *offsets);
+    if (!link) return std::move(link).error();
+    attachment.push_back(*std::move(link));
+  }
+  return attachment;
 }
 
 uint64_t GcProbe::lost_waits() const {

@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "agent/base/result.h"
+#include "agent/bpf/uprobe_link.h"
 #include "agent/probes/libjvm_sites.h"
 #include "bpf/gc.h"
 
-struct bpf_link;
 struct bpf_object;
 
 namespace manometer::probes {
@@ -24,11 +24,8 @@ class GcProbe {
     uint32_t series = 0;  // gc_series_key(); 0: of several, for which no series was left
     latency_histogram histogram{};
   };
-  struct Unlink {
-    void operator()(bpf_link* link) const;
-  };
   /// The programs on one libjvm, for as long as it lives.
-  using Attachment = std::vector<std::unique_ptr<bpf_link, Unlink>>;
+  using Attachment = std::vector<bpf::UprobeLink>;
 
   /// pid_namespace: as for ProcessProbe; bounds_ns: as for RequestProbe.
   static Result<std::unique_ptr<GcProbe>> open(uint32_t pid_namespace, const std::vector<uint64_t>& bounds_ns);

@@ -31,7 +31,7 @@ Probes::Probes(boost::asio::io_context& loop, const Options& options, ProcessPro
         return RequestProbe::open(request);
       });
   gc_ = open<GcProbe>({.name = "gc",
-                       .needs = "BPF, PERFMON and CHECKPOINT_RESTORE",
+                       .needs = "BPF, PERFMON and CHECKPOINT_RESTORE, before Linux 6.6 SYS_ADMIN too",
                        .without = "GC pauses have no histogram, and ZGC's allocation stalls are not measured"},
                       options, [&] { return GcProbe::open(pid_namespace, options.request.bounds_ns); });
 }

@@ -31,7 +31,7 @@ def of_kind(services, kind):
     return services[kind]
 
 
-@pytest.mark.parametrize("probe", ["process", "memory", "request"])
+@pytest.mark.parametrize("probe", ["process", "memory", "request", "gc"])
 def test_probe_works_unprivileged(world, services, probe):
     for node in world.agents:
         assert values(world.scrape(node), "manometer_probe_attached", {"probe": probe}) == [1]

@@ -1,0 +1,63 @@
+#include "agent/bpf/uprobe_link.h"
+
+#include <linux/bpf.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/libbpf.h>
+
+namespace manometer::bpf {
+namespace {
+
+// What follows is of <linux/bpf.h> of Linux 6.6, newer than Debian 12's and its libbpf.
+constexpr uint32_t kTraceUprobeMulti = 48;
+
+struct LinkCreateUprobeMulti {
+  uint32_t program;
+  uint32_t target;
+  uint32_t attach_type;
+  uint32_t link_flags;
+  uint64_t path;
+  uint64_t offsets;
+  uint64_t counter_offsets;
+  uint64_t cookies;
+  uint32_t count;
+  uint32_t flags;
+  uint32_t pid;
+  uint32_t pad;
+};
+
+UniqueFd create_multi(int program, const std::string& path, std::span<const uint64_t> offsets) {
+  LinkCreateUprobeMulti attributes{};
+  attributes.program = static_cast<uint32_t>(program);
+  attributes.attach_type = kTraceUprobeMulti;
+  attributes.path = reinterpret_cast<uintptr_t>(path.c_str());
+  attributes.offsets = reinterpret_cast<uintptr_t>(offsets.data());
+  attributes.count = static_cast<uint32_t>(offsets.size());
+  return UniqueFd(static_cast<int>(::syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof(attributes))));
+}
+
+}  // namespace
+
+void UprobeLink::Unlink::operator()(bpf_link* link) const {
+  ::bpf_link__destroy(link);
+}
+
+void UprobeLink::prepare(bpf_program* program) {
+  ::bpf_program__set_expected_attach_type(program, static_cast<bpf_attach_type>(kTraceUprobeMulti));
+}
+
+Result<UprobeLink> UprobeLink::attach(const bpf_program* program, const std::string& path,
+                                      std::span<const uint64_t> offsets) {
+  UprobeLink link;
+  if (offsets.empty()) return link;
+  link.multi_ = create_multi(::bpf_program__fd(program), path, offsets);
+  if (link.multi_) return link;
+  for (const uint64_t offset : offsets) {
+    link.single_.emplace_back(::bpf_program__attach_uprobe(program, false, -1, path.c_str(), offset));
+    if (!link.single_.back()) return Error::from_errno("attach to " + path);
+  }
+  return link;
+}
+
+}  // namespace manometer::bpf
