@@ -48,8 +48,7 @@ static __always_inline struct gc_process* current_process(__u32* pid) {
   return bpf_map_lookup_elem(&gc_processes, pid);
 }
 
-SEC("uprobe")
-int gc_stall_begin(void* context) {
+static __always_inline int stall_begin(void) {
   struct gc_wait wait = {.pid = agent_pid_of((struct task_struct*)bpf_get_current_task())};
   if (!bpf_map_lookup_elem(&gc_processes, &wait.pid)) return 0;
   __u64 thread = bpf_get_current_pid_tgid();
@@ -59,8 +58,7 @@ int gc_stall_begin(void* context) {
 }
 
 /* Also runs at the end of waits for other reasons: those did not begin with ours. */
-SEC("uprobe")
-int gc_stall_end(void* context) {
+static __always_inline int stall_end(void) {
   __u64 thread = bpf_get_current_pid_tgid();
   struct gc_wait* found = bpf_map_lookup_elem(&gc_waits, &thread);
   if (!found) return 0;
@@ -118,8 +116,7 @@ static __always_inline void add_pause(__u32 pid, __u32 index, __u64 ns) {
   }
 }
 
-SEC("uprobe")
-int gc_safepoint_begin(void* context) {
+static __always_inline int safepoint_begin(void) {
   __u32 pid = 0;
   struct gc_process* process = current_process(&pid);
   if (!process) return 0;
@@ -131,16 +128,14 @@ int gc_safepoint_begin(void* context) {
 }
 
 /* Some collections say so, of some only a counter tells. */
-SEC("uprobe")
-int gc_collects(void* context) {
+static __always_inline int collects(void) {
   __u32 pid = 0;
   struct gc_process* process = current_process(&pid);
   if (process) process->collects = 1;
   return 0;
 }
 
-SEC("uprobe")
-int gc_safepoint_end(void* context) {
+static __always_inline int safepoint_end(void) {
   __u64 now = bpf_ktime_get_ns();
   __u32 pid = 0;
   struct gc_process* process = current_process(&pid);
@@ -153,4 +148,48 @@ int gc_safepoint_end(void* context) {
   if (!process->collects && collector == GC_COLLECTORS) return 0;
   add_pause(pid, series_of(process, gc_series_key(cause_of(process), collector)), ns);
   return 0;
+}
+
+/* One link for all places in a library, whose cookie tells which this is: each link takes its time to go. */
+SEC("uprobe")
+int gc_any(void* context) {
+  switch (bpf_get_attach_cookie(context)) {
+    case GC_STALL_BEGIN:
+      return stall_begin();
+    case GC_STALL_END:
+      return stall_end();
+    case GC_SAFEPOINT_BEGIN:
+      return safepoint_begin();
+    case GC_COLLECTS:
+      return collects();
+    case GC_SAFEPOINT_END:
+      return safepoint_end();
+  }
+  return 0;
+}
+
+/* The same one by one, for kernels before 6.6. */
+SEC("uprobe")
+int gc_stall_begin(void* context) {
+  return stall_begin();
+}
+
+SEC("uprobe")
+int gc_stall_end(void* context) {
+  return stall_end();
+}
+
+SEC("uprobe")
+int gc_safepoint_begin(void* context) {
+  return safepoint_begin();
+}
+
+SEC("uprobe")
+int gc_collects(void* context) {
+  return collects();
+}
+
+SEC("uprobe")
+int gc_safepoint_end(void* context) {
+  return safepoint_end();
 }

@@ -12,6 +12,15 @@
 #define GC_SERIES 12       /* histograms of one JVM; one more follows, for the rest */
 #define GC_CAUSE 40        /* bytes of a cause that tell it from others */
 
+/* Places in a libjvm. */
+enum gc_place {
+  GC_STALL_BEGIN,
+  GC_STALL_END,
+  GC_SAFEPOINT_BEGIN,
+  GC_COLLECTS,
+  GC_SAFEPOINT_END,
+};
+
 /* Where in the JVM's own memory it keeps count, 0: nowhere. */
 struct gc_words {
   __u64 cause;               /* text of the collection that runs, or "No GC" */

@@ -27,16 +27,6 @@ struct LinkCreateUprobeMulti {
   uint32_t pad;
 };
 
-UniqueFd create_multi(int program, const std::string& path, std::span<const uint64_t> offsets) {
-  LinkCreateUprobeMulti attributes{};
-  attributes.program = static_cast<uint32_t>(program);
-  attributes.attach_type = kTraceUprobeMulti;
-  attributes.path = reinterpret_cast<uintptr_t>(path.c_str());
-  attributes.offsets = reinterpret_cast<uintptr_t>(offsets.data());
-  attributes.count = static_cast<uint32_t>(offsets.size());
-  return UniqueFd(static_cast<int>(::syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof(attributes))));
-}
-
 }  // namespace
 
 void UprobeLink::Unlink::operator()(bpf_link* link) const {
@@ -47,15 +37,33 @@ void UprobeLink::prepare(bpf_program* program) {
   ::bpf_program__set_expected_attach_type(program, static_cast<bpf_attach_type>(kTraceUprobeMulti));
 }
 
-Result<UprobeLink> UprobeLink::attach(const bpf_program* program, const std::string& path,
-                                      std::span<const uint64_t> offsets) {
+Result<UprobeLink> UprobeLink::attach_all(const bpf_program* program, const std::string& path,
+                                          const std::vector<Place>& places) {
+  std::vector<uint64_t> offsets;
+  std::vector<uint64_t> cookies;
+  for (const Place& place : places) {
+    offsets.push_back(place.offset);
+    cookies.push_back(place.cookie);
+  }
+  LinkCreateUprobeMulti attributes{};
+  attributes.program = static_cast<uint32_t>(::bpf_program__fd(program));
+  attributes.attach_type = kTraceUprobeMulti;
+  attributes.path = reinterpret_cast<uintptr_t>(path.c_str());
+  attributes.offsets = reinterpret_cast<uintptr_t>(offsets.data());
+  attributes.cookies = reinterpret_cast<uintptr_t>(cookies.data());
+  attributes.count = static_cast<uint32_t>(places.size());
   UprobeLink link;
-  if (offsets.empty()) return link;
-  link.multi_ = create_multi(::bpf_program__fd(program), path, offsets);
-  if (link.multi_) return link;
-  for (const uint64_t offset : offsets) {
-    link.single_.emplace_back(::bpf_program__attach_uprobe(program, false, -1, path.c_str(), offset));
-    if (!link.single_.back()) return Error::from_errno("attach to " + path);
+  if (places.empty()) return link;
+  link.all_ = UniqueFd(static_cast<int>(::syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof(attributes))));
+  if (!link.all_) return Error::from_errno("attach to " + path);
+  return link;
+}
+
+Result<UprobeLink> UprobeLink::attach_each(const std::string& path, const std::vector<Place>& places) {
+  UprobeLink link;
+  for (const Place& place : places) {
+    link.each_.emplace_back(::bpf_program__attach_uprobe(place.program, false, -1, path.c_str(), place.offset));
+    if (!link.each_.back()) return Error::from_errno("attach to " + path);
   }
   return link;
 }

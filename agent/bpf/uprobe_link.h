@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -14,25 +13,34 @@ struct bpf_program;
 
 namespace manometer::bpf {
 
-/// One program at one or more places of a file, in all processes that map it, until its destruction. That can hang, as
-/// attach() can: the kernel reads the file, and waits for the address spaces of all who map it.
+/// Programs at places of a file, in all processes that map it, until its destruction. That can hang, as attaching can:
+/// the kernel reads the file, and waits for the address spaces of all who map it.
 class UprobeLink {
  public:
-  /// Has to be called before the program is loaded.
+  struct Place {
+    uint64_t offset = 0;  // in the file
+    uint64_t cookie = 0;  // of bpf_get_attach_cookie()
+    const bpf_program* program = nullptr;
+  };
+
+  /// Has to be called before the load of a program for attach_all().
   static void prepare(bpf_program* program);
 
-  /// offsets: in the file. With a link of many places (Linux 6.6) that takes PERFMON; before, one perf event for each
-  /// place takes SYS_ADMIN on kernels from July 2025 on, stable ones included.
-  static Result<UprobeLink> attach(const bpf_program* program, const std::string& path,
-                                   std::span<const uint64_t> offsets);
+  /// One program at all places, from Linux 6.6 on. Takes PERFMON.
+  static Result<UprobeLink> attach_all(const bpf_program* program, const std::string& path,
+                                       const std::vector<Place>& places);
+
+  /// Each place's own program, in their order, without cookies. Takes SYS_ADMIN on kernels from July 2025 on, stable
+  /// ones included; and each takes its time to be detached.
+  static Result<UprobeLink> attach_each(const std::string& path, const std::vector<Place>& places);
 
  private:
   struct Unlink {
     void operator()(bpf_link* link) const;
   };
 
-  UniqueFd multi_;
-  std::vector<std::unique_ptr<bpf_link, Unlink>> single_;  // where the kernel has no link of many places
+  UniqueFd all_;
+  std::vector<std::unique_ptr<bpf_link, Unlink>> each_;
 };
 
 }  // namespace manometer::bpf

@@ -51,7 +51,14 @@ void GcWatch::add(const ProcessKey& key, const node::Process& process, const gc_
 }
 
 void GcWatch::use(const ProcessKey& key, Opened opened) {
+  // Each takes the kernel some hundredths of a second when we end, and who has many makes them himself.
+  constexpr size_t kMaxLibraries = 128;
   Known& jvm = jvms_[key];
+  if (libraries_.size() >= kMaxLibraries && !libraries_.contains(opened.key)) {
+    jvm.pending = false;
+    warn(Error("JVMs of more than 128 different libjvm.so"));
+    return;
+  }
   jvm.library = opened.key;
   const auto [library, fresh] = libraries_.try_emplace(opened.key);
   ++library->second.users;
@@ -97,7 +104,7 @@ void GcWatch::attached(const LibraryKey& key, uint64_t number, Result<Attached> 
 void GcWatch::detach(probes::GcProbe::Attachment attachment) {
   pool_.run(
       [attachment = std::move(attachment)]() mutable {
-        attachment.clear();
+        const probes::GcProbe::Attachment end = std::move(attachment);
         return true;
       },
       [](bool) {});

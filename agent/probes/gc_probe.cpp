@@ -1,7 +1,6 @@
 #include "agent/probes/gc_probe.h"
 
 #include <unistd.h>
-#include <utility>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -49,20 +48,26 @@ struct GcProbe::Bpf {
   bpf::Skeleton<gc_bpf> skeleton;
 };
 
-GcProbe::GcProbe(std::unique_ptr<Bpf> bpf) : bpf_(std::move(bpf)) {}
+GcProbe::GcProbe(std::unique_ptr<Bpf> bpf, bool at_once) : bpf_(std::move(bpf)), at_once_(at_once) {}
 GcProbe::~GcProbe() = default;
 
 Result<std::unique_ptr<GcProbe>> GcProbe::open(uint32_t pid_namespace, const std::vector<uint64_t>& bounds_ns) {
+  auto probe = open(pid_namespace, bounds_ns, true);
+  if (probe) return probe;
+  return open(pid_namespace, bounds_ns, false);
+}
+
+Result<std::unique_ptr<GcProbe>> GcProbe::open(uint32_t pid_namespace, const std::vector<uint64_t>& bounds_ns,
+                                               bool at_once) {
   auto opened = bpf::Skeleton<gc_bpf>::open();
   if (!opened) return std::move(opened).error();
   (*opened)->rodata->agent_pid_namespace = pid_namespace;
   const auto set = bpf::set_slot_bounds((*opened)->rodata->slot_bounds, bounds_ns);
   if (!set) return set.error();
-  bpf_program* program = nullptr;
-  bpf_object__for_each_program(program, (*opened)->obj) bpf::UprobeLink::prepare(program);
+  choose_programs((*opened)->obj, at_once);
   const auto loaded = opened->load_and_attach();  // to nothing yet: they are for libraries
   if (!loaded) return loaded.error();
-  std::unique_ptr<GcProbe> probe(new GcProbe(std::make_unique<Bpf>(*std::move(opened))));
+  std::unique_ptr<GcProbe> probe(new GcProbe(std::make_unique<Bpf>(*std::move(opened)), at_once));
   // What would not work on a library later does not work on ourselves now.
   const auto offset = own_offset(reinterpret_cast<uintptr_t>(&own_offset));
   if (!offset) return offset.error();
@@ -71,6 +76,13 @@ Result<std::unique_ptr<GcProbe>> GcProbe::open(uint32_t pid_namespace, const std
   const auto tried = probe->attach_at("/proc/self/exe", ours);
   if (!tried) return tried.error();
   return probe;
+}
+
+void GcProbe::choose_programs(bpf_object* object, bool at_once) {
+  bpf_program* const any = ::bpf_object__find_program_by_name(object, "gc_any");
+  if (at_once) bpf::UprobeLink::prepare(any);
+  for (bpf_program* one = nullptr; (one = ::bpf_object__next_program(object, one)) != nullptr;)
+    ::bpf_program__set_autoload(one, at_once == (one == any));
 }
 
 Result<void> GcProbe::watch(pid_t pid, const gc_words& words) const {
@@ -120,19 +132,17 @@ Result<GcProbe::Attachment> GcProbe::attach(int file, const LibjvmSites& sites) 
 Result<GcProbe::Attachment> GcProbe::attach_at(const std::string& path, const LibjvmSites& sites) const {
   const auto& programs = bpf_->skeleton->progs;
   // Ends first: what began without its end in sight would seem to last until another.
-  const std::pair<const bpf_program*, const std::vector<uint64_t>*> all[] = {
-      {programs.gc_stall_end, &sites.stall_end},
-      {programs.gc_stall_begin, &sites.stall_begin},
-      {programs.gc_safepoint_end, &sites.safepoint_end},
-      {programs.gc_collects, &sites.collects},
-      {programs.gc_safepoint_begin, &sites.safepoint_begin}};
-  Attachment attachment;
-  for (const auto& [program, offsets] : all) {
-    auto link = bpf::UprobeLink::attach(program, path, *offsets);
-    if (!link) return std::move(link).error();
-    attachment.push_back(*std::move(link));
-  }
-  return attachment;
+  std::vector<bpf::UprobeLink::Place> places;
+  const auto add = [&](gc_place place, const bpf_program* program, const std::vector<uint64_t>& offsets) {
+    for (const uint64_t offset : offsets) places.push_back({offset, place, program});
+  };
+  add(GC_STALL_END, programs.gc_stall_end, sites.stall_end);
+  add(GC_STALL_BEGIN, programs.gc_stall_begin, sites.stall_begin);
+  add(GC_SAFEPOINT_END, programs.gc_safepoint_end, sites.safepoint_end);
+  add(GC_COLLECTS, programs.gc_collects, sites.collects);
+  add(GC_SAFEPOINT_BEGIN, programs.gc_safepoint_begin, sites.safepoint_begin);
+  return at_once_ ? bpf::UprobeLink::attach_all(programs.gc_any, path, places)
+                  : bpf::UprobeLink::attach_each(path, places);
 }
 
 uint64_t GcProbe::lost_waits() const {

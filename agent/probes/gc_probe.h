@@ -25,7 +25,7 @@ class GcProbe {
     latency_histogram histogram{};
   };
   /// The programs on one libjvm, for as long as it lives.
-  using Attachment = std::vector<bpf::UprobeLink>;
+  using Attachment = bpf::UprobeLink;
 
   /// pid_namespace: as for ProcessProbe; bounds_ns: as for RequestProbe.
   static Result<std::unique_ptr<GcProbe>> open(uint32_t pid_namespace, const std::vector<uint64_t>& bounds_ns);
@@ -44,6 +44,11 @@ class GcProbe {
   /// the file, and waits for the address spaces of all who map it.
   Result<Attachment> attach(int file, const LibjvmSites& sites) const;
 
+  /// Whether places of a library are attached to together, which is faster to end.
+  bool at_once() const { return at_once_; }
+  /// Has only those programs loaded that it takes for that, or without.
+  static void choose_programs(bpf_object* object, bool at_once);
+
   /// Waits, and pauses, that found no place.
   uint64_t lost_waits() const;
   uint64_t lost_pauses() const;
@@ -52,11 +57,15 @@ class GcProbe {
  private:
   struct Bpf;
 
-  explicit GcProbe(std::unique_ptr<Bpf> bpf);
+  GcProbe(std::unique_ptr<Bpf> bpf, bool at_once);
 
+  /// at_once: by links of many places.
+  static Result<std::unique_ptr<GcProbe>> open(uint32_t pid_namespace, const std::vector<uint64_t>& bounds_ns,
+                                               bool at_once);
   Result<Attachment> attach_at(const std::string& path, const LibjvmSites& sites) const;
 
   std::unique_ptr<Bpf> bpf_;
+  bool at_once_;
 };
 
 }  // namespace manometer::probes

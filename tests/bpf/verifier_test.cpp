@@ -14,6 +14,7 @@
 
 #include "agent/base/unique_fd.h"
 #include "agent/bpf/skeleton.h"
+#include "agent/probes/gc_probe.h"
 #include "agent/probes/request_probe.h"
 #include "gc.skel.h"
 #include "memory.skel.h"
@@ -47,6 +48,7 @@ void expect_far_from_limit(const std::string& title, Object& object) {
   }
   ASSERT_EQ(Object::load(&object), 0);
   for (const auto& [loaded, log] : logs) {
+    if (!::bpf_program__autoload(loaded)) continue;
     bpf_prog_info info{};
     __u32 size = sizeof(info);
     ASSERT_EQ(::bpf_obj_get_info_by_fd(::bpf_program__fd(loaded), &info, &size), 0);
@@ -80,11 +82,19 @@ TEST(Verifier, IsFarFromItsLimitWithTheProcessProgram) {
   expect_far_from_limit("process", *opened->operator->());
 }
 
-TEST(Verifier, IsFarFromItsLimitWithTheGcPrograms) {
+void load_gc(const std::string& title, bool at_once) {
   auto opened = bpf::Skeleton<gc_bpf>::open();
   ASSERT_TRUE(opened.ok()) << opened.error().message();
   (*opened)->rodata->agent_pid_namespace = 1;
-  expect_far_from_limit("gc", *opened->operator->());
+  probes::GcProbe::choose_programs((*opened)->obj, at_once);
+  expect_far_from_limit(title, *opened->operator->());
+}
+
+TEST(Verifier, IsFarFromItsLimitWithTheGcPrograms) {
+  const auto probe = probes::GcProbe::open(0, {});
+  ASSERT_TRUE(probe.ok()) << probe.error().message();
+  load_gc("gc one by one", false);
+  if ((*probe)->at_once()) load_gc("gc at once", true);
 }
 
 TEST(Verifier, IsFarFromItsLimitWithTheMemoryPrograms) {

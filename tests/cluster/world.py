@@ -14,7 +14,7 @@ COUNT = "manometer_http_request_duration_seconds_count"
 HEAP_MAX = "manometer_jvm_heap_max_bytes"
 MIB = 1 << 20
 
-_heaps_mb = itertools.count(30, 2)  # G1 rounds up to two
+_heaps_mb = itertools.count(74, 2)  # G1 rounds up to two; other JVMs of the node have rounder ones
 
 
 @dataclasses.dataclass(eq=False)

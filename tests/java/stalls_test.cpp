@@ -101,7 +101,7 @@ TEST_P(Stalls, OfTwoJvmsWithOneLibraryAreNotMixed) {
     Jvm quiet(jdk_, small_heap(GetParam()));
     scrape_measured(agent, quiet);
     const size_t sites = sites_of(agent);
-    EXPECT_GE(sites, 2U);
+    EXPECT_GE(sites, 1U);
     {
       Jvm busy(jdk_, small_heap(GetParam()));
       scrape_measured(agent, busy);
