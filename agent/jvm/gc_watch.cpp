@@ -151,7 +151,7 @@ std::optional<GcWatch::Stops> GcWatch::stops(const ProcessKey& key) const {
   if (attached == nullptr || attached->pauses_by.empty()) return std::nullopt;
   const auto process = probe_.read(key.pid);
   if (!process) return std::nullopt;
-  return Stops{attached->pauses_by, *process, probe_.read_pauses(key.pid)};
+  return Stops{attached->pauses_by, *process, probe_.read_pauses(key.pid, *process)};
 }
 
 bool GcWatch::is_pending(const ProcessKey& key) const {

@@ -112,14 +112,13 @@ std::optional<gc_process> GcProbe::read(pid_t pid) const {
   return process;
 }
 
-std::vector<GcProbe::Pauses> GcProbe::read_pauses(pid_t pid) const {
+std::vector<GcProbe::Pauses> GcProbe::read_pauses(pid_t pid, const gc_process& process) const {
   std::vector<Pauses> all;
-  const auto process = read(pid);
-  if (!process) return all;
+  const int histograms = ::bpf_map__fd(bpf_->skeleton->maps.gc_histograms);
   for (gc_histogram_key key{static_cast<uint32_t>(pid), 0}; key.index <= GC_SERIES; ++key.index) {
     Pauses pauses;
-    pauses.series = key.index < GC_SERIES ? process->series[key.index] : 0;
-    const int histograms = ::bpf_map__fd(bpf_->skeleton->maps.gc_histograms);
+    if (key.index < GC_SERIES) pauses.series = process.series[key.index];
+    if (key.index < GC_SERIES && pauses.series == 0) break;  // they are taken in order
     if (::bpf_map_lookup_elem(histograms, &key, &pauses.histogram) == 0) all.push_back(pauses);
   }
   return all;

@@ -38,7 +38,8 @@ class GcProbe {
   void forget(pid_t pid) const;
   /// nullopt: it is not watched.
   std::optional<gc_process> read(pid_t pid) const;
-  std::vector<Pauses> read_pauses(pid_t pid) const;
+  /// process: what read() of it said.
+  std::vector<Pauses> read_pauses(pid_t pid, const gc_process& process) const;
 
   /// file: a libjvm, with the sites found in it. Safe on any thread; can hang, as its destruction can: the kernel reads
   /// the file, and waits for the address spaces of all who map it.
