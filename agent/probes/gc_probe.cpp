@@ -55,12 +55,15 @@ void GcProbe::Unlink::operator()(bpf_link* link) const {
 GcProbe::GcProbe(std::unique_ptr<Bpf> bpf) : bpf_(std::move(bpf)) {}
 GcProbe::~GcProbe() = default;
 
-Result<std::unique_ptr<GcProbe>> GcProbe::open(uint32_t pid_namespace, const std::vector<uint64_t>& bounds_ns) {
+Result<std::unique_ptr<GcProbe>> GcProbe::open(uint32_t pid_namespace, const std::vector<uint64_t>& bounds_ns,
+                                               uint32_t jvms) {
   auto opened = bpf::Skeleton<gc_bpf>::open();
   if (!opened) return std::move(opened).error();
   (*opened)->rodata->agent_pid_namespace = pid_namespace;
   const auto set = bpf::set_slot_bounds((*opened)->rodata->slot_bounds, bounds_ns);
   if (!set) return set.error();
+  ::bpf_map__set_max_entries((*opened)->maps.gc_processes, jvms);
+  ::bpf_map__set_max_entries((*opened)->maps.gc_histograms, jvms * GC_MEAN_SERIES);
   const auto loaded = opened->load_and_attach();  // to nothing yet: they are for libraries
   if (!loaded) return loaded.error();
   std::unique_ptr<GcProbe> probe(new GcProbe(std::make_unique<Bpf>(*std::move(opened))));
