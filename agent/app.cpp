@@ -73,8 +73,9 @@ struct App::Parts {
     if (probe == nullptr) return {};
     auto cgroups = node::open_cgroup2_root(watch->cgroups().mount, config.host.proc);
     if (!cgroups) return std::move(cgroups).error();
-    requests = std::make_unique<Watch>(loop, watch->pool(), watch->containers(), *probe, *std::move(cgroups),
-                                       watch->log(), Watch::Options{config.routes, config.scan_interval});
+    requests =
+        std::make_unique<Watch>(loop, watch->pool(), watch->containers(), *probe, *std::move(cgroups), watch->log(),
+                                Watch::Options{config.routes, config.scan_interval, config.limits.watched});
     watch->registry().on_found = [this](const jvm::FoundJvm& found, const jvm::Jvm& jvm) {
       requests->add(Watch::Reason::kIsJvm, {found.key, found.namespace_pid, found.cgroup, found.process}, jvm.pid);
     };
@@ -87,7 +88,9 @@ struct App::Parts {
     finder = std::make_unique<requests::ProcessFinder>(
         loop, watch->pool(), watch->proc(), watch->log(), std::move(options),
         requests::ProcessFinder::Callbacks{
-            [this](const requests::FoundProcess& found) { requests->add(Watch::Reason::kMatchesPattern, found); },
+            [this](const requests::FoundProcess& found) {
+              return requests->add(Watch::Reason::kMatchesPattern, found);
+            },
             [this](const ProcessKey& key) { requests->remove(Watch::Reason::kMatchesPattern, key); }});
     return {};
   }
@@ -125,8 +128,8 @@ Result<std::unique_ptr<App>> App::make(const RunConfig& config) {
   if (!allowed) return allowed.error();
   raise_descriptor_limit();
   auto parts = std::make_unique<Parts>(config);
-  auto watch =
-      jvm::Watch::open(parts->loop, {config.host, config.sample_interval, config.scan_interval, config.pressure});
+  auto watch = jvm::Watch::open(
+      parts->loop, {config.host, config.sample_interval, config.scan_interval, config.pressure, config.limits});
   if (!watch) return std::move(watch).error();
   parts->watch = *std::move(watch);
   // Before the probes, which take longer: a busy port is the user's to hear about at once.
@@ -142,7 +145,8 @@ Result<std::unique_ptr<App>> App::make(const RunConfig& config) {
   const probes::Probes::Options options{
       config.bpf && config.variant == Variant::kNode,
       config.host.proc,
-      {parts->buckets->bounds_ns(), config.routes, static_cast<uint32_t>(config.max_series)}};
+      {parts->buckets->bounds_ns(), config.routes, static_cast<uint32_t>(config.max_series)},
+      config.limits};
   parts->probes = std::make_unique<probes::Probes>(
       parts->loop, options, [parts = parts.get()](const process_event& event) { parts->on_process(event); });
   if (auto* const memory = parts->probes->memory()) parts->watch->containers().count_with(*memory);
@@ -152,11 +156,11 @@ Result<std::unique_ptr<App>> App::make(const RunConfig& config) {
   jvm::Watch& watching = *parts->watch;
   watching.registry().on_gone = [parts = parts.get()](const ProcessKey& key) { parts->on_jvm_gone(key); };
   parts->scrape = std::make_unique<http::Scrape>(
-      collectors::make_collectors({watching.containers(), watching.registry(), watching.discovery(), *parts->probes,
-                                   watching.pool(), *parts->buckets, parts->gc.get(), parts->requests.get(),
-                                   parts->finder.get()}),
+      collectors::make_collectors({watching.containers(), watching.registry(), watching.discovery(),
+                                   watching.refusals(), *parts->probes, watching.pool(), *parts->buckets,
+                                   parts->gc.get(), parts->requests.get(), parts->finder.get()}),
       [parts = parts.get()] { return parts->watch->ready() && (!parts->finder || parts->finder->scanned()); },
-      *parts->server, watching.log());
+      *parts->server, watching.log(), config.profile);
   return std::unique_ptr<App>(new App(std::move(parts)));
 }
 

@@ -157,21 +157,25 @@ std::string watch_fault(const std::string& pattern) {
   return parsed ? "" : printable(parsed.error().message());
 }
 
-void add_max_series(CLI::App& command, size_t& value) {
-  static constexpr size_t kMost = 256;
-  const std::string flag = "--max-series";
-  const auto take = [&value, flag](const std::string& text) {
+/// A flag that takes a number from 1 to most.
+void add_most(CLI::App& command, const std::string& flag, size_t& value, size_t most, const std::string& help) {
+  const auto take = [&value, flag, most](const std::string& text) {
     size_t parsed = 0;
-    if (!parse_number(std::string_view(text), parsed) || parsed < 1 || parsed > kMost)
-      throw CLI::ValidationError(flag, fmt::format("'{}' is not a whole number from 1 to {}", text, kMost));
+    if (!parse_number(std::string_view(text), parsed) || parsed < 1 || parsed > most)
+      throw CLI::ValidationError(flag, fmt::format("'{}' is not a whole number from 1 to {}", text, most));
     value = parsed;
   };
-  command
-      .add_option_function<std::string>(
-          flag, take, fmt::format("Combinations of method, code and route measured apart per target (1 to {})", kMost))
+  command.add_option_function<std::string>(flag, take, fmt::format("{} (1 to {})", help, most))
       ->envname(environment_name(flag))
       ->type_name("N")
       ->default_str(std::to_string(value));
+}
+
+void add_limits(CLI::App& command, Limits& limits) {
+  add_most(command, "--max-jvms", limits.jvms, Limits::kMost,
+           "JVMs measured at once; those that come beyond are refused, and counted in manometer_refused_total");
+  add_most(command, "--max-watched", limits.watched, Limits::kMost, "The same of processes that --watch names");
+  add_most(command, "--max-containers", limits.containers, Limits::kMost, "The same of the containers of both");
 }
 
 /// Flags of what is measured of requests.
@@ -184,7 +188,9 @@ void add_requests(CLI::App& command, RunConfig& run) {
            "Measure requests to other processes than JVMs too, like exe:/usr/sbin/nginx or cgroup:/shop*; may be "
            "repeated")
       ->type_name("PATTERN");
-  add_max_series(command, run.max_series);
+  constexpr size_t kMostSeries = 256;
+  add_most(command, "--max-series", run.max_series, kMostSeries,
+           "Combinations of method, code and route measured apart per target");
 }
 
 /// Flags of how pressure is made out of samples.
@@ -221,6 +227,10 @@ CLI::App* add_run(CLI::App& app, RunConfig& run) {
                "How often all processes are looked at for JVMs that were missed");
   add_pressure(*command, run.pressure);
   add_requests(*command, run);
+  add_limits(*command, run.limits);
+  add_choice(*command, "--profile", run.profile,
+             {{"default", metrics::Profile::kDefault}, {"minimal", metrics::Profile::kMinimal}},
+             "default: all metrics; minimal: what one scales on and is alerted by, 25 series for a JVM at most");
   add_host_paths(*command, run.host);
   add_flag_with_value(*command, "--log-level", run.log_level, "What is logged")
       ->check(CLI::IsMember({"debug", "info", "warn", "error", "off"}));

@@ -7,6 +7,8 @@
 
 #include "agent/base/result.h"
 #include "agent/jvm/pressure_options.h"
+#include "agent/limits.h"
+#include "agent/metrics/batch.h"
 #include "agent/metrics/buckets.h"
 #include "agent/node/host_paths.h"
 
@@ -32,6 +34,8 @@ struct RunConfig {
   std::vector<std::string> watch;
   /// Combinations of method, code and route measured apart, per target.
   size_t max_series = 24;
+  Limits limits;
+  metrics::Profile profile = metrics::Profile::kDefault;
   std::string log_level = "info";
   bool stop_with_stdin = false;
 };

@@ -14,10 +14,10 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* By the pid that the agent knows it by. */
+/* By the pid that the agent knows it by. The agent says how many. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, GC_PROCESSES);
+  __uint(max_entries, 1);
   __type(key, __u32);
   __type(value, struct gc_process);
 } gc_processes SEC(".maps");
@@ -31,9 +31,10 @@ struct {
   __type(value, struct gc_wait);
 } gc_waits SEC(".maps");
 
+/* The agent says how many. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, GC_HISTOGRAMS);
+  __uint(max_entries, 1);
   __type(key, struct gc_histogram_key);
   __type(value, struct latency_histogram);
 } gc_histograms SEC(".maps");

@@ -5,12 +5,11 @@
 
 #include "histogram.h"
 
-#define GC_PROCESSES 1024  /* watched JVMs at most */
-#define GC_THREADS 16384   /* threads that wait for memory at once, of all JVMs */
-#define GC_HISTOGRAMS 2048 /* of pauses, of all JVMs: 3.3 MB */
-#define GC_COLLECTORS 3    /* that a JVM has at most */
-#define GC_SERIES 12       /* histograms of one JVM; one more follows, for the rest */
-#define GC_CAUSE 40        /* bytes of a cause that tell it from others */
+#define GC_THREADS 16384 /* threads that wait for memory at once, of all JVMs */
+#define GC_MEAN_SERIES 4 /* histograms of one JVM for which there is room if all have as many */
+#define GC_COLLECTORS 3  /* that a JVM has at most */
+#define GC_SERIES 12     /* histograms of one JVM; one more follows, for the rest */
+#define GC_CAUSE 40      /* bytes of a cause that tell it from others */
 
 /* Places in a libjvm. */
 enum gc_place {

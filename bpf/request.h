@@ -10,7 +10,7 @@
 
 #include "histogram.h"
 
-#define REQUEST_TARGETS 1024 /* watched processes at most */
+#define REQUEST_TARGETS 1024 /* watched processes at most, unless the agent says otherwise */
 #define REQUEST_SERIES 256   /* series of the duration at most, for one target */
 #define REQUEST_PENDING 8    /* requests of one connection that wait for their responses, pipelined */
 #define REQUEST_LINE 32      /* bytes of a line that are looked at: "Transfer-Encoding: chunked", a 15-digit length */

@@ -7,6 +7,7 @@
 
 namespace manometer {
 class BlockingPool;
+class Refusals;
 namespace container {
 class Index;
 }
@@ -34,6 +35,7 @@ struct Sources {
   const container::Index& containers;
   const jvm::Registry& jvms;
   const jvm::Discovery& discovery;
+  const Refusals& refusals;  // of JVMs
   const probes::Probes& probes;
   const BlockingPool& pool;
   const metrics::Buckets& buckets;        // of histograms that the kernel counts

@@ -7,13 +7,14 @@ namespace {
 
 using metrics::kCounter;
 using metrics::kGauge;
+using metrics::kMinimal;
 using metrics::Metric;
 
 constexpr Metric kUsage{"manometer_container_memory_usage_bytes",
-                        "Memory charged to the container, page cache included.", kGauge};
+                        "Memory charged to the container, page cache included.", kGauge, "", kMinimal};
 constexpr Metric kLimit{"manometer_container_memory_limit_bytes",
                         "Lowest memory limit on the container's path in the cgroup tree; absent if there is none.",
-                        kGauge};
+                        kGauge, "", kMinimal};
 constexpr Metric kWorkingSet{"manometer_container_memory_working_set_bytes",
                              "Usage without inactive file pages: what the kubelet evicts by.", kGauge};
 constexpr Metric kPart{
@@ -39,7 +40,7 @@ constexpr Metric kCompaction{"manometer_container_compaction_stall_seconds_total
 constexpr Metric kOomKills{"manometer_container_oom_kills_total",
                            "Processes of the container that the OOM killer ended, since the agent knows it; goes on "
                            "when the container is gone or starts again.",
-                           kCounter};
+                           kCounter, "", kMinimal};
 constexpr std::array kMetrics{kUsage,    kLimit,       kWorkingSet, kPart,       kEvents,
                               kPressure, kMajorFaults, kReclaim,    kCompaction, kOomKills};
 

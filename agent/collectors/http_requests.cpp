@@ -9,24 +9,25 @@ namespace {
 using metrics::kCounter;
 using metrics::kGauge;
 using metrics::kHistogram;
+using metrics::kMinimal;
 using metrics::Metric;
 using metrics::seconds;
 
 constexpr Metric kDuration{"manometer_http_request_duration_seconds",
                            "From the arrival of a request's first byte to the departure of its response's last.",
-                           kHistogram, "method,code,protocol,route"};
+                           kHistogram, "method,code,protocol,route", kMinimal};
 constexpr std::array kStages{
     Metric{"manometer_http_request_queue_seconds",
-           "From the arrival of a request's first byte until the application reads it.", kHistogram},
+           "From the arrival of a request's first byte until the application reads it.", kHistogram, "", kMinimal},
     Metric{"manometer_http_request_processing_seconds",
            "From the application's first read of a request to its response's first byte out.", kHistogram},
     Metric{"manometer_http_request_transfer_seconds", "From a response's first byte out to its last.", kHistogram}};
 static_assert(kStages.size() == REQUEST_STAGES);
 constexpr Metric kInFlight{"manometer_http_requests_in_flight", "Requests that arrived and are not answered yet.",
-                           kGauge};
+                           kGauge, "", kMinimal};
 constexpr Metric kOldestUnread{"manometer_http_oldest_unread_seconds",
                                "Time since the arrival of the oldest request nobody has read; 0 if there is none.",
-                               kGauge};
+                               kGauge, "", kMinimal};
 constexpr Metric kConnections{"manometer_http_connections", "Open connections to what the process listens on.", kGauge};
 constexpr Metric kQueueLength{"manometer_http_accept_queue_length", "Connections that wait to be accepted.", kGauge,
                               "port"};
@@ -39,7 +40,7 @@ constexpr Metric kNoRequest{"manometer_http_responses_without_request_total",
 constexpr Metric kOther{"manometer_http_series_overflow_total",
                         "Requests counted as method OTHER and code other because --max-series were in use.", kCounter};
 constexpr Metric kUnattached{"manometer_http_unattached_cgroups",
-                             "Cgroups of watched processes whose traffic cannot be seen.", kGauge};
+                             "Cgroups of watched processes whose traffic cannot be seen.", kGauge, "", kMinimal};
 constexpr std::array kMetrics{kDuration,    kStages[0],  kStages[1], kStages[2], kInFlight, kOldestUnread, kConnections,
                               kQueueLength, kQueueLimit, kUnmatched, kNoRequest, kOther,    kUnattached};
 
@@ -84,7 +85,7 @@ std::span<const Metric> HttpRequests::metrics() const {
 void HttpRequests::add_counts(metrics::Batch& batch, const metrics::Labels& target,
                               const probes::RequestProbe::Counts& counts) const {
   for (size_t stage = 0; stage < kStages.size(); ++stage)
-    batch.add_histogram(kStages[stage], target, {}, buckets_, counts.stages[stage]);
+    batch.add_histogram(kStages[stage], target, {}, stage == REQUEST_QUEUE ? buckets_ : coarse_, counts.stages[stage]);
   for (const auto& series : counts.durations)
     batch.add_histogram(kDuration, target, labels_of(series, requests_->routes()), buckets_, series.histogram);
   for (size_t reason = 0; reason < kReasons.size(); ++reason) {

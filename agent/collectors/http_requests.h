@@ -10,7 +10,7 @@ class HttpRequests : public Collector {
  public:
   /// requests: nullptr if they are not measured. Both must outlive the collector.
   HttpRequests(const requests::Watch* requests, const metrics::Buckets& buckets)
-      : requests_(requests), buckets_(buckets) {}
+      : requests_(requests), buckets_(buckets), coarse_(buckets.coarse()) {}
 
   std::string_view name() const override { return "http_requests"; }
   std::span<const metrics::Metric> metrics() const override;
@@ -22,6 +22,7 @@ class HttpRequests : public Collector {
 
   const requests::Watch* requests_;
   const metrics::Buckets& buckets_;
+  metrics::Buckets coarse_;  // of the stages that no scaling goes by
 };
 
 }  // namespace manometer::collectors

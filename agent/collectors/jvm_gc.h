@@ -10,9 +10,9 @@ namespace manometer::collectors {
 /// How long the JVMs stood still, and why.
 class JvmGc : public Collector {
  public:
-  /// gc: nullptr if it is not measured. All of them must outlive the collector.
+  /// gc: nullptr if it is not measured. Both must outlive the collector.
   JvmGc(const jvm::Registry& jvms, const jvm::GcWatch* gc, const metrics::Buckets& buckets)
-      : jvms_(jvms), gc_(gc), buckets_(buckets) {}
+      : jvms_(jvms), gc_(gc), buckets_(buckets.coarse()) {}
 
   std::string_view name() const override { return "jvm_gc"; }
   std::span<const metrics::Metric> metrics() const override;
@@ -25,7 +25,7 @@ class JvmGc : public Collector {
 
   const jvm::Registry& jvms_;
   const jvm::GcWatch* gc_;
-  const metrics::Buckets& buckets_;
+  metrics::Buckets buckets_;
 };
 
 }  // namespace manometer::collectors

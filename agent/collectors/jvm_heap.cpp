@@ -6,12 +6,13 @@ namespace manometer::collectors {
 namespace {
 
 using metrics::kGauge;
+using metrics::kMinimal;
 using metrics::Metric;
 
 constexpr Metric kInfo{
     "manometer_jvm_info",
     "A JVM that we know, always 1. tier: how it is read (hsperfdata, memory or none); reason: why it is not.", kGauge,
-    "vm,version,collector,tier,reason"};
+    "vm,version,collector,tier,reason", kMinimal};
 constexpr Metric kAge{"manometer_jvm_sample_age_seconds", "Time since the values of this JVM were read.", kGauge};
 constexpr Metric kUsed{
     "manometer_jvm_heap_used_bytes",
@@ -19,12 +20,12 @@ constexpr Metric kUsed{
     "updated"};
 constexpr Metric kCommitted{"manometer_jvm_heap_committed_bytes",
                             "Heap the JVM has from the system, both survivor spaces included.", kGauge};
-constexpr Metric kMax{"manometer_jvm_heap_max_bytes", "Largest size of the heap (-Xmx).", kGauge};
+constexpr Metric kMax{"manometer_jvm_heap_max_bytes", "Largest size of the heap (-Xmx).", kGauge, "", kMinimal};
 constexpr Metric kLive{
     "manometer_jvm_heap_live_bytes",
     "What was alive after the last collection of the old generation. source: collection (exact but for what came "
     "since), lowest_used (ZGC, Shenandoah: lowest use of five minutes; growth shows later by as much).",
-    kGauge, "source"};
+    kGauge, "source", kMinimal};
 constexpr Metric kGenerationUsed{"manometer_jvm_generation_used_bytes",
                                  "Used bytes of a generation; collectors with two only.", kGauge, "generation"};
 constexpr Metric kGenerationCommitted{"manometer_jvm_generation_committed_bytes", "Committed bytes of a generation.",

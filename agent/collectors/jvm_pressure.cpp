@@ -6,24 +6,27 @@ namespace manometer::collectors {
 namespace {
 
 using metrics::kGauge;
+using metrics::kMinimal;
 using metrics::Metric;
 
 constexpr Metric kIndex{"manometer_jvm_memory_pressure_ratio",
-                        "How short of memory the JVM is, 0 to 1: the highest of the components there are.", kGauge};
+                        "How short of memory the JVM is, 0 to 1: the highest of the components there are.", kGauge, "",
+                        kMinimal};
 constexpr Metric kLoad{
     "manometer_jvm_memory_pressure_load_ratio",
-    "The part of the pressure that more replicas relieve: the highest of gc, stall and psi; absent without gc.",
-    kGauge};
+    "The part of the pressure that more replicas relieve: the highest of gc, stall and psi; absent without gc.", kGauge,
+    "", kMinimal};
 constexpr Metric kComponent{
     "manometer_jvm_memory_pressure_component_ratio",
     "What the pressure is made of, 0 to 1 each: gc, stall, live, psi, oom; what cannot be known is absent.", kGauge,
-    "component"};
+    "component", kMinimal};
 constexpr Metric kOvercommit{
     "manometer_jvm_heap_limit_overcommit_ratio",
-    "Largest heap and all other memory of the container, by its limit; above 1 they do not fit.", kGauge};
+    "Largest heap and all other memory of the container, by its limit; above 1 they do not fit.", kGauge, "", kMinimal};
 constexpr Metric kGrowth{"manometer_jvm_live_set_growth_bytes_per_second",
                          "How fast the live set grows, over the leak window.", kGauge};
-constexpr Metric kLeak{"manometer_jvm_leak_suspected", "1 if the live set grew all through the leak window.", kGauge};
+constexpr Metric kLeak{"manometer_jvm_leak_suspected", "1 if the live set grew all through the leak window.", kGauge,
+                       "", kMinimal};
 constexpr std::array kMetrics{kIndex, kLoad, kComponent, kOvercommit, kGrowth, kLeak};
 
 struct Component {

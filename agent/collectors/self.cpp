@@ -10,46 +10,54 @@
 #include <unistd.h>
 
 #include "agent/base/blocking_pool.h"
+#include "agent/base/refusals.h"
 #include "agent/base/text.h"
 #include "agent/jvm/discovery.h"
 #include "agent/jvm/registry.h"
 #include "agent/node/read_file.h"
 #include "agent/probes/probes.h"
 #include "agent/requests/process_finder.h"
+#include "agent/requests/watch.h"
 
 namespace manometer::collectors {
 namespace {
 
 using metrics::kCounter;
 using metrics::kGauge;
+using metrics::kMinimal;
 using metrics::Metric;
 
-constexpr Metric kBuildInfo{"manometer_build_info", "Version of the agent, always 1.", kGauge, "version"};
-constexpr Metric kJvms{"manometer_jvms", "JVMs known, by how they are read.", kGauge, "tier"};
+constexpr Metric kBuildInfo{"manometer_build_info", "Version of the agent, always 1.", kGauge, "version", kMinimal};
+constexpr Metric kJvms{"manometer_jvms", "JVMs known, by how they are read.", kGauge, "tier", kMinimal};
 constexpr Metric kFailures{"manometer_jvm_read_failures_total", "Times a JVM's data became unreadable, by reason.",
-                           kCounter, "reason"};
+                           kCounter, "reason", kMinimal};
 constexpr Metric kUnmeasured{
     "manometer_unmeasured",
-    "JVMs, or containers, of which something could be measured and is not; the log says why. what: allocation_stalls "
-    "(of ZGC), gc_cpu, container_stalls.",
-    kGauge, "what"};
+    "JVMs, processes or containers of which something could be measured and is not; the log says why. what: "
+    "allocation_stalls (of ZGC), gc_cpu, container_stalls, all (of a process that is refused now).",
+    kGauge, "what", kMinimal};
+constexpr Metric kRefused{"manometer_refused_total",
+                          "Processes not measured because there were too many. limit: jvms, watched, containers (of "
+                          "--max-jvms and so on). A process is tried again when there is room.",
+                          kCounter, "limit", kMinimal};
 constexpr Metric kDenied{"manometer_processes_denied",
-                         "Processes the last scan could not look into for lack of rights.", kGauge};
+                         "Processes the last scan could not look into for lack of rights.", kGauge, "", kMinimal};
 constexpr Metric kBlocked{"manometer_blocked_reads", "Reads that hang now, on a file system that does not answer.",
-                          kGauge};
+                          kGauge, "", kMinimal};
 constexpr Metric kProbe{"manometer_probe_attached", "1 if the probe works, 0 if the agent does without.", kGauge,
-                        "probe"};
+                        "probe", kMinimal};
 constexpr Metric kLost{"manometer_events_lost_total", "Events in the kernel that were lost, by what lost them.",
-                       kCounter, "reason"};
+                       kCounter, "reason", kMinimal};
 constexpr Metric kRunSeconds{"manometer_bpf_run_seconds_total",
-                             "Time in a BPF program; while kernel.bpf_stats_enabled is 1.", kCounter, "program"};
+                             "Time in a BPF program; while kernel.bpf_stats_enabled is 1.", kCounter, "program",
+                             kMinimal};
 constexpr Metric kRuns{"manometer_bpf_runs_total", "Runs of a BPF program; while kernel.bpf_stats_enabled is 1.",
-                       kCounter, "program"};
-constexpr Metric kCpu{"process_cpu_seconds_total", "User and system CPU time of the agent.", kCounter};
-constexpr Metric kRss{"process_resident_memory_bytes", "Resident memory of the agent.", kGauge};
-constexpr Metric kFds{"process_open_fds", "Open file descriptors of the agent.", kGauge};
-constexpr std::array kMetrics{kBuildInfo, kJvms,       kFailures, kUnmeasured, kDenied, kBlocked, kProbe,
-                              kLost,      kRunSeconds, kRuns,     kCpu,        kRss,    kFds};
+                       kCounter, "program", kMinimal};
+constexpr Metric kCpu{"process_cpu_seconds_total", "User and system CPU time of the agent.", kCounter, "", kMinimal};
+constexpr Metric kRss{"process_resident_memory_bytes", "Resident memory of the agent.", kGauge, "", kMinimal};
+constexpr Metric kFds{"process_open_fds", "Open file descriptors of the agent.", kGauge, "", kMinimal};
+constexpr std::array kMetrics{kBuildInfo, kJvms, kFailures,   kUnmeasured, kRefused, kDenied, kBlocked,
+                              kProbe,     kLost, kRunSeconds, kRuns,       kCpu,     kRss,    kFds};
 
 double seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
@@ -88,8 +96,22 @@ void Self::add_jvms(metrics::Batch& batch) const {
     batch.add(kFailures, {}, {{"reason", std::string(to_string(failure))}}, static_cast<double>(count));
   }
   add_unmeasured(batch);
+  add_refused(batch);
   batch.add(kDenied, {}, static_cast<double>(sources_.discovery.denied()));
   batch.add(kBlocked, {}, static_cast<double>(sources_.pool.stuck()));
+}
+
+void Self::add_refused(metrics::Batch& batch) const {
+  std::vector<const Refusals*> all{&sources_.refusals};
+  if (sources_.requests != nullptr) all.push_back(&sources_.requests->refusals());
+  for (const auto limit : Refusals::kLimits) {
+    uint64_t count = 0;
+    for (const Refusals* refusals : all) count += refusals->count(limit);
+    batch.add(kRefused, {}, {{"limit", std::string(to_string(limit))}}, static_cast<double>(count));
+  }
+  size_t now = 0;
+  for (const Refusals* refusals : all) now += refusals->size();
+  batch.add(kUnmeasured, {}, {{"what", "all"}}, static_cast<double>(now));
 }
 
 void Self::add_unmeasured(metrics::Batch& batch) const {

@@ -18,6 +18,7 @@ class Self : public Collector {
 
  private:
   void add_jvms(metrics::Batch& batch) const;
+  void add_refused(metrics::Batch& batch) const;
   void add_unmeasured(metrics::Batch& batch) const;
   void add_probes(metrics::Batch& batch) const;
   Result<void> add_process(metrics::Batch& batch) const;

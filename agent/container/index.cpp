@@ -19,9 +19,12 @@ bool is_unnamed(const Container& container) {
   return container.cgroup.pod_uid && !container.names_certain;
 }
 
-}  // namespace
+struct Cgroups {
+  CgroupName cgroup;    // of the memory controller
+  std::string unified;  // path in the cgroup2 tree
+};
 
-std::string Index::acquire(const std::vector<node::CgroupLine>& lines, std::optional<node::Process> process) {
+Cgroups cgroups_of(const std::vector<node::CgroupLine>& lines) {
   std::string memory;
   std::string unified;
   for (const node::CgroupLine& line : lines) {
@@ -29,7 +32,17 @@ std::string Index::acquire(const std::vector<node::CgroupLine>& lines, std::opti
     if (line.is_unified()) unified = line.path;
   }
   unified = parse_cgroup_name(unified).path;
-  CgroupName cgroup = parse_cgroup_name(memory.empty() ? unified : memory);
+  return {parse_cgroup_name(memory.empty() ? unified : memory), unified};
+}
+
+}  // namespace
+
+bool Index::has_room_for(const std::vector<node::CgroupLine>& lines) const {
+  return containers_.size() < most_ || containers_.contains(cgroups_of(lines).cgroup.path);
+}
+
+std::string Index::acquire(const std::vector<node::CgroupLine>& lines, std::optional<node::Process> process) {
+  auto [cgroup, unified] = cgroups_of(lines);
   std::string key = cgroup.path;
   auto found = containers_.find(key);
   if (found == containers_.end()) found = containers_.emplace(key, open(std::move(cgroup), unified)).first;

@@ -12,6 +12,7 @@
 #include "agent/container/memory_watch.h"
 #include "agent/container/pod_names.h"
 #include "agent/container/target.h"
+#include "agent/limits.h"
 #include "agent/node/cgroup_fs.h"
 #include "agent/node/proc_fs.h"
 
@@ -40,7 +41,12 @@ struct Container {
 class Index {
  public:
   /// mount: nullopt where there is no memory controller. log must outlive the index.
-  Index(std::optional<node::CgroupMount> mount, LogOnce& log) : mount_(std::move(mount)), log_(log) {}
+  Index(std::optional<node::CgroupMount> mount, LogOnce& log, size_t most = Limits().containers)
+      : mount_(std::move(mount)), log_(log), most_(most) {}
+
+  size_t most() const { return most_; }
+  /// Whether a process of these lines may be acquired: its container is known, or fewer than most are.
+  bool has_room_for(const std::vector<node::CgroupLine>& lines) const;
 
   /// Has the kernel count for containers that are acquired from now on. probe must outlive the index's use.
   void count_with(probes::MemoryProbe& probe) { counts_.emplace(probe); }
@@ -79,6 +85,7 @@ class Index {
 
   std::optional<node::CgroupMount> mount_;
   LogOnce& log_;
+  size_t most_;
   std::map<std::string, Container> containers_;
   std::optional<MemoryWatch> counts_;
 };

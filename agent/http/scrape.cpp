@@ -13,14 +13,15 @@ using boost::beast::http::field;
 using boost::beast::http::status;
 using metrics::kCounter;
 using metrics::kGauge;
+using metrics::kMinimal;
 using metrics::Metric;
 
 constexpr Metric kDuration{"manometer_collector_duration_seconds", "Time the collector took for this scrape.", kGauge,
-                           "collector"};
+                           "collector", kMinimal};
 constexpr Metric kSuccess{"manometer_collector_success", "1 if the collector met no error in this scrape.", kGauge,
-                          "collector"};
+                          "collector", kMinimal};
 constexpr Metric kEvicted{"manometer_scrape_connections_evicted_total",
-                          "Connections to the agent cut off to make room for others.", kCounter};
+                          "Connections to the agent cut off to make room for others.", kCounter, "", kMinimal};
 constexpr std::array kMetrics{kDuration, kSuccess, kEvicted};
 
 std::string_view header(const Request& request, field name) {
@@ -63,7 +64,7 @@ Response Scrape::metrics(const Request& request) {
 void Scrape::collect() {
   const TimePoint now = std::chrono::steady_clock::now();
   if (!families_.empty() && now - collected_at_ < kReuseFor) return;
-  metrics::Batch batch;
+  metrics::Batch batch(profile_);
   for (const auto& collector : collectors_) run(*collector, batch);
   batch.add(kEvicted, {}, static_cast<double>(server_.evicted()));
   collected_at_ = now;

@@ -22,8 +22,8 @@ class Scrape {
 
   /// ready: whether the first values are there. server and log must outlive it.
   Scrape(std::vector<std::unique_ptr<collectors::Collector>> collectors, std::function<bool()> ready,
-         const Server& server, LogOnce& log)
-      : collectors_(std::move(collectors)), ready_(std::move(ready)), server_(server), log_(log) {}
+         const Server& server, LogOnce& log, metrics::Profile profile = metrics::Profile::kDefault)
+      : profile_(profile), collectors_(std::move(collectors)), ready_(std::move(ready)), server_(server), log_(log) {}
 
   Response respond(const Request& request);
 
@@ -36,6 +36,7 @@ class Scrape {
   void run(collectors::Collector& collector, metrics::Batch& batch);
   const std::string& body(bool open_metrics, bool gzip);
 
+  metrics::Profile profile_;
   std::vector<std::unique_ptr<collectors::Collector>> collectors_;
   std::function<bool()> ready_;
   const Server& server_;

@@ -68,8 +68,13 @@ void Discovery::scan() {
   for (const auto& [key, jvm] : registry_.jvms()) {
     if (!registry_.knows(key.pid)) inspect(key.pid, scan_);
   }
+  registry_.refusals().keep(*pids);
+  size_t room = registry_.room();
   for (const pid_t pid : *pids) {
-    if (!registry_.has(pid) && !candidates_.contains(pid) && may_be_jvm(pid).value_or(false)) inspect(pid, scan_);
+    if (registry_.has(pid) || candidates_.contains(pid)) continue;
+    // However many were refused, no more are looked at again than could be taken now.
+    if (registry_.refusals().contains(pid) && (room == 0 || room-- == 0)) continue;
+    if (may_be_jvm(pid).value_or(false)) inspect(pid, scan_);
   }
   inspected_for(scan_);
 }

@@ -28,12 +28,13 @@ TimePoint::duration between(uint64_t from, uint64_t to) {
 }  // namespace
 
 Registry::Registry(boost::asio::io_context& loop, BlockingPool& pool, container::Index& containers, LogOnce& log,
-                   Options options)
+                   Refusals& refusals, Options options)
     : sample_timer_(loop),
       starting_timer_(loop, [this] { read_starting(); }),
       pool_(pool),
       containers_(containers),
       log_(log),
+      refusals_(refusals),
       options_(options),
       started_at_(now()) {
   options_.pressure = with_room_for(options_.pressure, options_.sample_interval);
@@ -57,10 +58,25 @@ std::string Registry::make_pid(const FoundJvm& jvm, const std::string& container
   return taken ? fmt::format("{}-{}", pid, jvm.key.pid) : pid;
 }
 
+/// False for a new one that there is no room for.
+bool Registry::admit(const FoundJvm& found) {
+  using enum Refusals::Limit;
+  const bool is_known = jvms_.contains(found.key);
+  const bool has_room = is_known || room() > 0;
+  const bool has_container = is_known || containers_.has_room_for(found.cgroup);
+  if (has_room && has_container) {
+    refusals_.remove(found.key.pid);
+    return true;
+  }
+  refusals_.add(has_room ? kContainers : kJvms, has_room ? containers_.most() : options_.most, found.key);
+  return false;
+}
+
 void Registry::found(FoundJvm found) {
   // A JVM never moves its data, so one that we have read before and find again is another program of the same process.
   const auto known = find(found.key.pid);
   if (known != jvms_.end() && (known->first != found.key || known->second.sample)) gone(found.key.pid);
+  if (!admit(found)) return;
   auto [it, fresh] = jvms_.try_emplace(found.key);
   Jvm& jvm = it->second;
   if (fresh) {
@@ -77,6 +93,7 @@ void Registry::found(FoundJvm found) {
 }
 
 void Registry::gone(const ProcessKey& key) {
+  refusals_.remove(key);
   const auto it = jvms_.find(key);
   if (it == jvms_.end()) return;
   spdlog::info("JVM {} is gone", key.pid);
@@ -86,6 +103,7 @@ void Registry::gone(const ProcessKey& key) {
 }
 
 void Registry::gone(pid_t pid) {
+  refusals_.remove(pid);
   for (auto it = find(pid); it != jvms_.end(); it = find(pid)) gone(ProcessKey(it->first));
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <optional>
@@ -10,6 +11,7 @@
 
 #include "agent/base/blocking_pool.h"
 #include "agent/base/log.h"
+#include "agent/base/refusals.h"
 #include "agent/base/types.h"
 #include "agent/container/index.h"
 #include "agent/jvm/gc_totals.h"
@@ -18,6 +20,7 @@
 #include "agent/jvm/look_timer.h"
 #include "agent/jvm/perf_reader.h"
 #include "agent/jvm/pressure_history.h"
+#include "agent/limits.h"
 #include "bpf/gc.h"
 
 namespace manometer::jvm {
@@ -56,16 +59,17 @@ class Registry {
     /// When the agent began, in the ticks of ProcessKey: what a younger JVM has counted, we have seen from its start.
     uint64_t started_ticks = 0;
     PressureOptions pressure = {};
+    size_t most = Limits().jvms;
   };
 
   /// All of them must outlive the registry.
   Registry(boost::asio::io_context& loop, BlockingPool& pool, container::Index& containers, LogOnce& log,
-           Options options);
+           Refusals& refusals, Options options);
 
   /// Starts the sampling.
   void start();
 
-  /// Adds the JVM, or takes what was found now for what was known of it.
+  /// Adds the JVM, or takes what was found now for what was known of it. A new one is refused if there are too many.
   void found(FoundJvm jvm);
   /// Forgets the process if it is one of ours; with a pid alone, whichever has it.
   void gone(const ProcessKey& key);
@@ -91,6 +95,10 @@ class Registry {
   bool has(pid_t pid) const { return find(pid) != jvms_.end(); }
   /// True if it is one of ours and has data to read, so that it needs no new look.
   bool knows(pid_t pid) const;
+  /// How many more it would take.
+  size_t room() const { return options_.most - std::min(options_.most, jvms_.size()); }
+  /// Those that were not taken.
+  Refusals& refusals() { return refusals_; }
   /// Reads that failed, by reason, since the start.
   const std::map<Failure, uint64_t>& failures() const { return failures_; }
   /// True once every JVM known was read or refused.
@@ -98,6 +106,7 @@ class Registry {
 
  private:
   std::map<ProcessKey, Jvm>::const_iterator find(pid_t pid) const;
+  bool admit(const FoundJvm& jvm);
   std::string make_pid(const FoundJvm& jvm, const std::string& container) const;
   void read_all();
   void read_starting();
@@ -113,6 +122,7 @@ class Registry {
   BlockingPool& pool_;
   container::Index& containers_;
   LogOnce& log_;
+  Refusals& refusals_;
   Options options_;
   TimePoint started_at_;
   std::map<ProcessKey, Jvm> jvms_;

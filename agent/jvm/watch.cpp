@@ -33,10 +33,10 @@ Watch::Watch(boost::asio::io_context& loop, const Options& options, node::ProcFs
     : pool_(loop),
       proc_(std::move(proc)),
       cgroups_(std::move(cgroups)),
-      containers_(cgroups_.mount, process_log_),
+      containers_(cgroups_.mount, process_log_, options.limits.containers),
       names_(loop, pool_, containers_, log_, {options.host.log, options.scan_interval}),
-      registry_(loop, pool_, containers_, process_log_,
-                {options.sample_interval, ticks_since_boot(), options.pressure}),
+      registry_(loop, pool_, containers_, process_log_, refusals_,
+                {options.sample_interval, ticks_since_boot(), options.pressure, options.limits.jvms}),
       discovery_(loop, pool_, proc_, registry_, log_, options.scan_interval) {}
 
 void Watch::start() {

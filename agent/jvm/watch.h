@@ -7,10 +7,12 @@
 
 #include "agent/base/blocking_pool.h"
 #include "agent/base/log.h"
+#include "agent/base/refusals.h"
 #include "agent/container/index.h"
 #include "agent/container/name_watch.h"
 #include "agent/jvm/discovery.h"
 #include "agent/jvm/registry.h"
+#include "agent/limits.h"
 #include "agent/node/host_paths.h"
 #include "agent/node/node_cgroups.h"
 #include "agent/node/proc_fs.h"
@@ -25,6 +27,7 @@ class Watch {
     std::chrono::milliseconds sample_interval{1000};
     std::chrono::milliseconds scan_interval{10000};
     PressureOptions pressure = {};
+    Limits limits = {};
   };
 
   /// An Error names the path that cannot be used. loop must outlive it.
@@ -47,12 +50,14 @@ class Watch {
   const Discovery& discovery() const { return discovery_; }
   Discovery& discovery() { return discovery_; }
   LogOnce& log() { return log_; }
+  const Refusals& refusals() const { return refusals_; }
 
  private:
   Watch(boost::asio::io_context& loop, const Options& options, node::ProcFs proc, node::NodeCgroups cgroups);
 
   LogOnce log_;
   LogOnce process_log_;  // of processes and cgroups, which must not use up what is meant for the rest
+  Refusals refusals_{log_};
   BlockingPool pool_;
   node::ProcFs proc_;
   node::NodeCgroups cgroups_;

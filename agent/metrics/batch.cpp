@@ -43,7 +43,7 @@ std::string label_value(std::string_view text) {
   return out;
 }
 
-prometheus::ClientMetric& Batch::add_series(const Metric& metric, const Labels& target, std::span<const Label> more) {
+prometheus::MetricFamily& Batch::family_of(const Metric& metric) {
   auto [it, fresh] = families_.try_emplace(metric.name);
   prometheus::MetricFamily& family = it->second;
   if (fresh) {
@@ -51,6 +51,11 @@ prometheus::ClientMetric& Batch::add_series(const Metric& metric, const Labels& 
     family.help = metric.help;
     family.type = metric.type;
   }
+  return family;
+}
+
+prometheus::ClientMetric& Batch::add_series(const Metric& metric, const Labels& target, std::span<const Label> more) {
+  prometheus::MetricFamily& family = family_of(metric);
   prometheus::ClientMetric& series = family.metric.emplace_back();
   series.label.reserve(target.size() + more.size());
   for (const Label& label : target) series.label.push_back({label.name, label_value(label.value)});
@@ -59,7 +64,19 @@ prometheus::ClientMetric& Batch::add_series(const Metric& metric, const Labels& 
   return series;
 }
 
+/// The one series of the target; those of one target are added one after the other.
+prometheus::ClientMetric& Batch::total_of(const Metric& metric, const Labels& target) {
+  prometheus::MetricFamily& family = family_of(metric);
+  const auto is_same = [](const Label& a, const Label& b) {
+    return a.name == b.name && a.value == label_value(b.value);
+  };
+  if (!family.metric.empty() && std::ranges::equal(family.metric.back().label, target, is_same))
+    return family.metric.back();
+  return add_series(metric, target, {});
+}
+
 void Batch::add(const Metric& metric, const Labels& target, std::initializer_list<Label> more, double value) {
+  if (!has(metric)) return;
   prometheus::ClientMetric& series = add_series(metric, target, std::span(more.begin(), more.size()));
   (metric.type == kCounter ? series.counter.value : series.gauge.value) = value;
 }
@@ -67,6 +84,14 @@ void Batch::add(const Metric& metric, const Labels& target, std::initializer_lis
 void Batch::add_histogram(const Metric& metric, const Labels& target, const Labels& more,
                           std::span<const double> bounds_seconds, std::span<const uint64_t> cumulative, double sum) {
   assert(cumulative.size() == bounds_seconds.size() + 1);
+  if (!has(metric)) return;
+  if (profile_ == Profile::kMinimal) {
+    prometheus::ClientMetric::Histogram& total = total_of(metric, target).histogram;
+    total.sample_count += cumulative.back();
+    total.sample_sum += sum;
+    total.bucket = {{total.sample_count, std::numeric_limits<double>::infinity()}};
+    return;
+  }
   prometheus::ClientMetric::Histogram& histogram = add_series(metric, target, more).histogram;
   histogram.sample_count = cumulative.back();
   histogram.sample_sum = sum;

@@ -20,6 +20,12 @@ namespace manometer::metrics {
 using Label = prometheus::ClientMetric::Label;
 using Labels = std::vector<Label>;
 
+/// How much is exported (--profile).
+enum class Profile {
+  kMinimal,  // what one scales on and is alerted by; histograms without buckets, one for each target
+  kDefault,  // all there is
+};
+
 /// One exported metric. Every collector lists its own; docs/metrics.md is tested against these lists.
 struct Metric {
   std::string_view name;
@@ -27,11 +33,14 @@ struct Metric {
   prometheus::MetricType type;
   /// Names of the labels beyond those of the target, separated by commas; for the reference only.
   std::string_view labels = "";
+  /// The smallest that it is in.
+  Profile profile = Profile::kDefault;
 };
 
 inline constexpr auto kGauge = prometheus::MetricType::Gauge;
 inline constexpr auto kCounter = prometheus::MetricType::Counter;
 inline constexpr auto kHistogram = prometheus::MetricType::Histogram;
+inline constexpr auto kMinimal = Profile::kMinimal;
 
 inline double seconds(uint64_t ns) {
   constexpr double kNanosecondsPerSecond = 1e9;
@@ -40,8 +49,10 @@ inline double seconds(uint64_t ns) {
 
 class Batch {
  public:
-  /// Adds one series. Metric must outlive the batch (they are constants). Label values may be any bytes: what is not
-  /// valid UTF-8 is replaced, and values are cut at kMaxLabelBytes.
+  explicit Batch(Profile profile = Profile::kDefault) : profile_(profile) {}
+
+  /// Adds one series, if its metric is in the profile. Metric must outlive the batch (they are constants). Label values
+  /// may be any bytes: what is not valid UTF-8 is replaced, and values are cut at kMaxLabelBytes.
   void add(const Metric& metric, const Labels& target, std::initializer_list<Label> more, double value);
   void add(const Metric& metric, const Labels& target, double value) { add(metric, target, {}, value); }
 
@@ -60,8 +71,12 @@ class Batch {
   std::vector<prometheus::MetricFamily> take();
 
  private:
+  bool has(const Metric& metric) const { return profile_ == Profile::kDefault || metric.profile == profile_; }
+  prometheus::MetricFamily& family_of(const Metric& metric);
   prometheus::ClientMetric& add_series(const Metric& metric, const Labels& target, std::span<const Label> more);
+  prometheus::ClientMetric& total_of(const Metric& metric, const Labels& target);
 
+  Profile profile_;
   std::map<std::string_view, prometheus::MetricFamily> families_;
   size_t series_ = 0;
 };

@@ -53,6 +53,15 @@ Buckets::Buckets(std::vector<double> classic_seconds) : classic_seconds_(std::mo
   bounds_ns_.erase(repeated.begin(), repeated.end());
 }
 
+Buckets Buckets::coarse() const {
+  constexpr size_t kStep = 3;
+  Buckets out = *this;
+  out.classic_seconds_.clear();
+  for (size_t i = (classic_seconds_.size() - 1) % kStep; i < classic_seconds_.size(); i += kStep)
+    out.classic_seconds_.push_back(classic_seconds_[i]);
+  return out;
+}
+
 std::vector<uint64_t> Buckets::cumulative(std::span<const uint64_t> slots) const {
   std::vector<uint64_t> out;
   out.reserve(classic_seconds_.size() + 1);

@@ -51,20 +51,23 @@ struct GcProbe::Bpf {
 GcProbe::GcProbe(std::unique_ptr<Bpf> bpf, bool at_once) : bpf_(std::move(bpf)), at_once_(at_once) {}
 GcProbe::~GcProbe() = default;
 
-Result<std::unique_ptr<GcProbe>> GcProbe::open(uint32_t pid_namespace, const std::vector<uint64_t>& bounds_ns) {
-  auto probe = open(pid_namespace, bounds_ns, true);
+Result<std::unique_ptr<GcProbe>> GcProbe::open(uint32_t pid_namespace, const std::vector<uint64_t>& bounds_ns,
+                                               uint32_t jvms) {
+  auto probe = open(pid_namespace, bounds_ns, jvms, true);
   if (probe) return probe;
-  return open(pid_namespace, bounds_ns, false);
+  return open(pid_namespace, bounds_ns, jvms, false);
 }
 
 Result<std::unique_ptr<GcProbe>> GcProbe::open(uint32_t pid_namespace, const std::vector<uint64_t>& bounds_ns,
-                                               bool at_once) {
+                                               uint32_t jvms, bool at_once) {
   auto opened = bpf::Skeleton<gc_bpf>::open();
   if (!opened) return std::move(opened).error();
   (*opened)->rodata->agent_pid_namespace = pid_namespace;
   const auto set = bpf::set_slot_bounds((*opened)->rodata->slot_bounds, bounds_ns);
   if (!set) return set.error();
   choose_programs((*opened)->obj, at_once);
+  ::bpf_map__set_max_entries((*opened)->maps.gc_processes, jvms);
+  ::bpf_map__set_max_entries((*opened)->maps.gc_histograms, jvms * GC_MEAN_SERIES);
   const auto loaded = opened->load_and_attach();  // to nothing yet: they are for libraries
   if (!loaded) return loaded.error();
   std::unique_ptr<GcProbe> probe(new GcProbe(std::make_unique<Bpf>(*std::move(opened)), at_once));

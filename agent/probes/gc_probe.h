@@ -27,13 +27,14 @@ class GcProbe {
   /// The programs on one libjvm, for as long as it lives.
   using Attachment = bpf::UprobeLink;
 
-  /// pid_namespace: as for ProcessProbe; bounds_ns: as for RequestProbe.
-  static Result<std::unique_ptr<GcProbe>> open(uint32_t pid_namespace, const std::vector<uint64_t>& bounds_ns);
+  /// pid_namespace: as for ProcessProbe; bounds_ns: as for RequestProbe; jvms: watched at most.
+  static Result<std::unique_ptr<GcProbe>> open(uint32_t pid_namespace, const std::vector<uint64_t>& bounds_ns,
+                                               uint32_t jvms);
   ~GcProbe();
   GcProbe(const GcProbe&) = delete;
   GcProbe& operator=(const GcProbe&) = delete;
 
-  /// Counts what happens in this JVM from now on, from 0. An Error: there are GC_PROCESSES already.
+  /// Counts what happens in this JVM from now on, from 0. An Error: there are too many already.
   Result<void> watch(pid_t pid, const gc_words& words) const;
   void forget(pid_t pid) const;
   /// nullopt: it is not watched.
@@ -62,7 +63,7 @@ class GcProbe {
 
   /// at_once: by links of many places.
   static Result<std::unique_ptr<GcProbe>> open(uint32_t pid_namespace, const std::vector<uint64_t>& bounds_ns,
-                                               bool at_once);
+                                               uint32_t jvms, bool at_once);
   Result<Attachment> attach_at(const std::string& path, const LibjvmSites& sites) const;
 
   std::unique_ptr<Bpf> bpf_;

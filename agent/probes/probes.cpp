@@ -28,12 +28,16 @@ Probes::Probes(boost::asio::io_context& loop, const Options& options, ProcessPro
       {.name = "request", .needs = "BPF, PERFMON and NET_ADMIN", .without = "requests are not measured"}, options, [&] {
         RequestProbe::Options request = options.request;
         request.pid_namespace = pid_namespace;
+        request.targets = static_cast<uint32_t>(options.limits.jvms + options.limits.watched);
         return RequestProbe::open(request);
       });
   gc_ = open<GcProbe>({.name = "gc",
                        .needs = "BPF, PERFMON and CHECKPOINT_RESTORE, before Linux 6.6 SYS_ADMIN too",
                        .without = "GC pauses have no histogram, and ZGC's allocation stalls are not measured"},
-                      options, [&] { return GcProbe::open(pid_namespace, options.request.bounds_ns); });
+                      options, [&] {
+                        const auto jvms = static_cast<uint32_t>(options.limits.jvms);
+                        return GcProbe::open(pid_namespace, options.request.bounds_ns, jvms);
+                      });
 }
 
 std::map<std::string_view, uint64_t> Probes::lost() const {

@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "agent/bpf/program_stats.h"
+#include "agent/limits.h"
 #include "agent/probes/gc_probe.h"
 #include "agent/probes/memory_probe.h"
 #include "agent/probes/process_probe.h"
@@ -32,6 +33,7 @@ class Probes {
     bool enabled = true;
     std::string proc_root;
     RequestProbe::Options request = {};
+    Limits limits = {};
   };
 
   Probes(boost::asio::io_context& loop, const Options& options, ProcessProbe::OnEvent on_process);

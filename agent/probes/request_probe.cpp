@@ -58,7 +58,7 @@ void RequestProbe::Unlink::operator()(bpf_link* link) const {
 }
 
 RequestProbe::RequestProbe(std::unique_ptr<Bpf> bpf, const Options& options, bool by_cookie)
-    : bpf_(std::move(bpf)), max_series_(options.max_series), by_cookie_(by_cookie) {}
+    : bpf_(std::move(bpf)), max_series_(options.max_series), by_cookie_(by_cookie), used_(options.targets) {}
 RequestProbe::~RequestProbe() = default;
 
 Result<std::unique_ptr<RequestProbe>> RequestProbe::open(const Options& options) {
@@ -80,6 +80,8 @@ Result<std::unique_ptr<RequestProbe>> RequestProbe::open(const Options& options,
   const auto set = bpf::set_slot_bounds(object.rodata->slot_bounds, options.bounds_ns);
   if (!set) return set.error();
   if (by_cookie) ::bpf_map__set_max_entries(object.maps.request_sockets_by_cookie, kCookies);
+  for (bpf_map* map : {object.maps.request_targets, object.maps.request_processes, object.maps.request_gauges})
+    ::bpf_map__set_max_entries(map, options.targets);
   // The arrays inside have to be like one that is there at the load.
   const UniqueFd like = make_array(entry_count(options.max_series));
   if (!like || ::bpf_map__set_inner_map_fd(object.maps.request_targets, like.get()) != 0)
@@ -104,7 +106,7 @@ Result<std::unique_ptr<RequestProbe>> RequestProbe::open(const Options& options,
 Result<RequestProbe::Target> RequestProbe::add(pid_t pid) {
   const auto free = std::ranges::find(used_, false);
   if (free == used_.end())
-    return Error("requests of " + std::to_string(REQUEST_TARGETS) + " processes are counted already");
+    return Error("requests of " + std::to_string(used_.size()) + " processes are counted already");
   Target target{++last_id_, static_cast<uint32_t>(free - used_.begin()), pid, make_array(entry_count(max_series_))};
   if (!target.entries) return Error::from_errno("make a map for counts");
   request_entry head{};
@@ -203,7 +205,7 @@ Result<RequestProbe::Scan> RequestProbe::scan() const {
     std::memmove(bytes, bytes + whole * sizeof(request_listener), held);
   }
   const int gauges = ::bpf_map__fd(bpf_->skeleton->maps.request_gauges);
-  for (uint32_t index = 0; index < REQUEST_TARGETS; ++index) {
+  for (uint32_t index = 0; index < used_.size(); ++index) {
     request_gauges found{};
     if (!used_[index] || ::bpf_map_lookup_elem(gauges, &index, &found) != 0) continue;
     if (found.scan == number) scan.gauges.emplace(found.target_id, found);

@@ -31,6 +31,7 @@ class RequestProbe {
     std::vector<std::string> routes;  // prefixes of paths; their labels are these texts
     uint32_t max_series = 24;         // of the duration, for each target
     uint32_t pid_namespace = 0;       // as for ProcessProbe
+    uint32_t targets = REQUEST_TARGETS;
   };
 
   /// A process whose requests are counted.
@@ -75,7 +76,7 @@ class RequestProbe {
   RequestProbe(const RequestProbe&) = delete;
   RequestProbe& operator=(const RequestProbe&) = delete;
 
-  /// Counts the requests on what this process listens on from now on. An Error: there are REQUEST_TARGETS already.
+  /// Counts the requests on what this process listens on from now on. An Error: there are Options::targets already.
   Result<Target> add(pid_t pid);
   /// Forgets it and its counts.
   void remove(const Target& target);
@@ -107,7 +108,7 @@ class RequestProbe {
   uint32_t max_series_;
   bool by_cookie_;
   uint64_t last_id_ = 0;
-  std::vector<bool> used_ = std::vector<bool>(REQUEST_TARGETS);  // indexes
+  std::vector<bool> used_;  // indexes
 };
 
 }  // namespace manometer::probes

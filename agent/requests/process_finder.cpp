@@ -99,10 +99,10 @@ void ProcessFinder::take(Answer answer) {
   forget_missing(answer);
   for (FoundProcess& found : answer.found) {
     if (exited_.contains(found.key)) continue;
-    const auto [known, is_new] = known_.try_emplace(found.key, found.cgroup);
-    if (!is_new && known->second == found.cgroup) continue;
-    known->second = found.cgroup;
-    callbacks_.on_found(std::move(found));
+    Known& known = known_[found.key];
+    if (known.is_taken && known.cgroup == found.cgroup) continue;
+    known.cgroup = found.cgroup;
+    known.is_taken = callbacks_.on_found(std::move(found));
   }
   scanned_ = scanned_ || answer.request.all;
 }
@@ -111,7 +111,7 @@ void ProcessFinder::forget_missing(const Answer& answer) {
   std::set<ProcessKey> found;
   for (const FoundProcess& process : answer.found) found.insert(process.key);
   std::vector<ProcessKey> missing;
-  for (const auto& [key, cgroup] : known_) {
+  for (const auto& [key, known] : known_) {
     const bool looked_at = answer.request.all || answer.request.pids.contains(key.pid);
     if (looked_at && !found.contains(key) && !answer.unknown.contains(key.pid)) missing.push_back(key);
   }

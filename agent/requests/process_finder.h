@@ -29,8 +29,8 @@ class ProcessFinder {
   };
 
   struct Callbacks {
-    /// Also for one found before that is in another cgroup now.
-    std::function<void(FoundProcess)> on_found;
+    /// Also for one found before that is in another cgroup now. False: it was refused, to be tried again.
+    std::function<bool(FoundProcess)> on_found;
     /// It ended, or no pattern names it any more.
     std::function<void(const ProcessKey&)> on_gone;
   };
@@ -65,6 +65,11 @@ class ProcessFinder {
     std::optional<Error> error;  // the first of the reasons
   };
 
+  struct Known {
+    std::vector<node::CgroupLine> cgroup;
+    bool is_taken = false;
+  };
+
   static Answer look(const node::ProcFs& proc, const std::vector<WatchPattern>& patterns, Request request);
   void look_at_due();
   void take(Answer answer);
@@ -76,7 +81,7 @@ class ProcessFinder {
   LogOnce& log_;
   Options options_;
   Callbacks callbacks_;
-  std::map<ProcessKey, std::vector<node::CgroupLine>> known_;
+  std::map<ProcessKey, Known> known_;
   Request due_;
   bool looking_ = false;         // one look at a time
   std::set<ProcessKey> exited_;  // since the look began

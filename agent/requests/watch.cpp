@@ -45,17 +45,35 @@ std::string Watch::make_pid(const FoundProcess& found, const std::string& contai
   return taken ? fmt::format("{}-{}", pid, found.key.pid) : pid;
 }
 
-void Watch::add(Reason reason, const FoundProcess& found, std::optional<std::string> pid) {
+/// False for one that there is no room for. The JVMs' registry has its own limit, and has acquired their containers.
+bool Watch::admit(Reason reason, const FoundProcess& found) {
+  using enum Refusals::Limit;
+  if (reason == Reason::kIsJvm) return true;
+  const auto is_matching = [](const auto& entry) { return entry.second.reasons.contains(Reason::kMatchesPattern); };
+  const auto matching = static_cast<size_t>(std::ranges::count_if(processes_, is_matching));
+  const auto known = processes_.find(found.key);
+  const bool has_room = matching < options_.most_matching || (known != processes_.end() && is_matching(*known));
+  const bool has_container = containers_.has_room_for(found.cgroup);
+  if (has_room && has_container) {
+    refusals_.remove(found.key.pid);
+    return true;
+  }
+  refusals_.add(has_room ? kContainers : kWatched, has_room ? containers_.most() : options_.most_matching, found.key);
+  return false;
+}
+
+bool Watch::add(Reason reason, const FoundProcess& found, std::optional<std::string> pid) {
+  if (!admit(reason, found)) return false;
   if (const auto known = processes_.find(found.key); known != processes_.end()) {
     known->second.reasons.insert(reason);
     known->second.cgroup = unified_path(found.cgroup);  // it may have moved
     attach_links();
-    return;
+    return true;
   }
   auto counts = probe_.add(found.key.pid);
   if (!counts) {
     log_.warn("requests", "requests are not measured: " + counts.error().message());
-    return;
+    return true;
   }
   std::string container = containers_.acquire(found.cgroup, found.process);
   if (!pid) pid = make_pid(found, container);
@@ -67,9 +85,11 @@ void Watch::add(Reason reason, const FoundProcess& found, std::optional<std::str
                                                                     *std::move(counts)});
   attach_links();
   mark_sockets(found.key, added->second);
+  return true;
 }
 
 void Watch::remove(Reason reason, const ProcessKey& key) {
+  if (reason == Reason::kMatchesPattern) refusals_.remove(key);
   const auto found = processes_.find(key);
   if (found == processes_.end()) return;
   found->second.reasons.erase(reason);

@@ -12,11 +12,13 @@
 
 #include "agent/base/blocking_pool.h"
 #include "agent/base/log.h"
+#include "agent/base/refusals.h"
 #include "agent/base/types.h"
 #include "agent/base/unique_fd.h"
 #include "agent/bpf/ring_reader.h"
 #include "agent/container/index.h"
 #include "agent/container/target.h"
+#include "agent/limits.h"
 #include "agent/node/proc_fs.h"
 #include "agent/probes/request_probe.h"
 #include "agent/requests/match_process.h"
@@ -44,14 +46,16 @@ class Watch {
   struct Options {
     std::vector<std::string> routes;
     std::chrono::milliseconds scan_interval{10000};
+    size_t most_matching = Limits().watched;
   };
 
   /// cgroups: the root of the cgroup2 tree. All of them must outlive it.
   Watch(boost::asio::io_context& loop, BlockingPool& pool, container::Index& containers, probes::RequestProbe& probe,
         UniqueFd cgroups, LogOnce& log, Options options);
 
-  /// Measures a process from now on. pid: the label of its series, if it has others; else it is made here.
-  void add(Reason reason, const FoundProcess& found, std::optional<std::string> pid = std::nullopt);
+  /// Measures a process from now on. pid: the label of its series, if it has others; else it is made here. False: it
+  /// is refused, as too many are measured.
+  bool add(Reason reason, const FoundProcess& found, std::optional<std::string> pid = std::nullopt);
   void remove(Reason reason, const ProcessKey& key);
 
   const std::map<ProcessKey, Process>& processes() const { return processes_; }
@@ -59,12 +63,14 @@ class Watch {
   container::Target target(const Process& process) const { return containers_.target(process.container, process.pid); }
   const probes::RequestProbe& probe() const { return probe_; }
   const std::vector<std::string>& routes() const { return options_.routes; }
+  const Refusals& refusals() const { return refusals_; }
   /// Cgroups whose traffic cannot be seen.
   size_t unattached() const { return unattached_.size(); }
   /// True while sockets of processes that were added are still to be marked.
   bool marking() const { return marking_ > 0; }
 
  private:
+  bool admit(Reason reason, const FoundProcess& found);
   std::string make_pid(const FoundProcess& found, const std::string& container) const;
   void attach_links();
   std::optional<probes::RequestProbe::Attachment> attach(const std::string& path);
@@ -79,6 +85,7 @@ class Watch {
   probes::RequestProbe& probe_;
   UniqueFd cgroups_;
   LogOnce& log_;
+  Refusals refusals_{log_};
   Options options_;
   std::map<ProcessKey, Process> processes_;
   std::map<std::string, probes::RequestProbe::Attachment> links_;  // by path

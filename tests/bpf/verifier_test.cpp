@@ -91,7 +91,7 @@ void load_gc(const std::string& title, bool at_once) {
 }
 
 TEST(Verifier, IsFarFromItsLimitWithTheGcPrograms) {
-  const auto probe = probes::GcProbe::open(0, {});
+  const auto probe = probes::GcProbe::open(0, {}, 1);
   ASSERT_TRUE(probe.ok()) << probe.error().message();
   load_gc("gc one by one", false);
   if ((*probe)->at_once()) load_gc("gc at once", true);

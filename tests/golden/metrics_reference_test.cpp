@@ -38,6 +38,7 @@ std::vector<metrics::Metric> all_metrics() {
   const collectors::Sources sources{(*watch)->containers(),
                                     (*watch)->registry(),
                                     (*watch)->discovery(),
+                                    (*watch)->refusals(),
                                     probes,
                                     (*watch)->pool(),
                                     *buckets,
@@ -53,12 +54,12 @@ std::vector<metrics::Metric> all_metrics() {
 }
 
 std::string table() {
-  std::string out = "| metric | type | labels | meaning |\n|---|---|---|---|\n";
+  std::string out = "| metric | type | labels | minimal | meaning |\n|---|---|---|---|---|\n";
   for (const metrics::Metric& metric : all_metrics()) {
     std::string labels(metric.labels);
     std::ranges::replace(labels, ',', ' ');
-    fmt::format_to(std::back_inserter(out), "| `{}` | {} | {} | {} |\n", metric.name, type_name(metric.type), labels,
-                   metric.help);
+    fmt::format_to(std::back_inserter(out), "| `{}` | {} | {} | {} | {} |\n", metric.name, type_name(metric.type),
+                   labels, metric.profile == metrics::kMinimal ? "yes" : "", metric.help);
   }
   return out;
 }

@@ -150,11 +150,12 @@ void PrintTo(const FlagAndVariable& flag, std::ostream* out) {
 }
 
 std::string in_words(const RunConfig& run) {
-  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", run.listen, static_cast<int>(run.variant),
-                     run.bpf, run.sample_interval.count(), run.scan_interval.count(), run.host.proc, run.host.cgroup,
-                     run.host.log, run.log_level, run.stop_with_stdin, fmt::join(run.buckets, ","),
-                     fmt::join(run.routes, ","), fmt::join(run.watch, ","), run.max_series, run.pressure.window.count(),
-                     run.pressure.leak_window.count(), run.pressure.gc.low);
+  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", run.listen,
+                     static_cast<int>(run.variant), run.bpf, run.sample_interval.count(), run.scan_interval.count(),
+                     run.host.proc, run.host.cgroup, run.host.log, run.log_level, run.stop_with_stdin,
+                     fmt::join(run.buckets, ","), fmt::join(run.routes, ","), fmt::join(run.watch, ","), run.max_series,
+                     run.pressure.window.count(), run.pressure.leak_window.count(), run.pressure.gc.low,
+                     run.limits.jvms, run.limits.watched, run.limits.containers, static_cast<int>(run.profile));
 }
 std::string in_words(const CheckConfig& check) {
   return fmt::format("{} {} {} {} {}", static_cast<int>(check.variant), check.json, check.host.proc, check.host.cgroup,
@@ -196,6 +197,10 @@ INSTANTIATE_TEST_SUITE_P(
                     FlagAndVariable{"run", "--route", "MANOMETER_ROUTE", "/a,/b"},
                     FlagAndVariable{"run", "--watch", "MANOMETER_WATCH", "exe:*,cgroup:*"},
                     FlagAndVariable{"run", "--max-series", "MANOMETER_MAX_SERIES", "1"},
+                    FlagAndVariable{"run", "--max-jvms", "MANOMETER_MAX_JVMS", "1"},
+                    FlagAndVariable{"run", "--max-watched", "MANOMETER_MAX_WATCHED", "2000"},
+                    FlagAndVariable{"run", "--max-containers", "MANOMETER_MAX_CONTAINERS", "7"},
+                    FlagAndVariable{"run", "--profile", "MANOMETER_PROFILE", "minimal"},
                     FlagAndVariable{"run", "--pressure-window", "MANOMETER_PRESSURE_WINDOW", "1s"},
                     FlagAndVariable{"run", "--leak-window", "MANOMETER_LEAK_WINDOW", "60m"},
                     FlagAndVariable{"run", "--pressure-knees", "MANOMETER_PRESSURE_KNEES", "gc:0:1,psi:0:1"},
@@ -220,7 +225,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 /// Every flag there is, by the help texts, so that a new one is not forgotten above.
 TEST(ConfigTest, HelpHasNoOtherFlags) {
-  const std::map<std::string, std::ptrdiff_t> flags{{"run", 17}, {"check", 5}, {"top", 3}};
+  const std::map<std::string, std::ptrdiff_t> flags{{"run", 21}, {"check", 5}, {"top", 3}};
   for (const auto& [command, expected] : flags) {
     const std::string help = std::get<PrintConfig>(*parse({command.c_str(), "--help"})).text;
     std::ptrdiff_t found = 0;
@@ -303,6 +308,10 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"NoSeries", {"run", "--max-series", "0"}, {"--max-series", "1 to 256"}},
         Wrong{"ManySeries", {"run", "--max-series", "257"}, {"--max-series", "1 to 256"}},
         Wrong{"HalfASeries", {"run", "--max-series", "1.5"}, {"--max-series", "1 to 256"}},
+        Wrong{"NoJvms", {"run", "--max-jvms", "0"}, {"--max-jvms", "'0'", "1 to 2000"}},
+        Wrong{"ManyWatched", {"run", "--max-watched", "2001"}, {"--max-watched", "1 to 2000"}},
+        Wrong{"ContainersInWords", {"run", "--max-containers", "all"}, {"--max-containers", "'all'", "1 to 2000"}},
+        Wrong{"UnknownProfile", {"run", "--profile", "full"}, {"--profile", "full", "default", "minimal"}},
         Wrong{"ShortWindow", {"run", "--pressure-window", "500ms"}, {"--pressure-window", "1s to 600s"}},
         Wrong{"LongLeak", {"run", "--leak-window", "1441m"}, {"--leak-window", "1s to 86400s"}},
         Wrong{"UnknownComponent",

@@ -61,5 +61,33 @@ TEST(Batch, AHistogramHasABucketMoreThanBounds) {
   EXPECT_TRUE(std::isinf(histogram.bucket[2].upper_bound));
 }
 
+TEST(Batch, TheMinimalProfileHasOneHistogramWithoutBucketsForEachTarget) {
+  constexpr Metric kAll{"all_total", "All.", kCounter};
+  constexpr Metric kPart{"part_ratio", "Part.", kGauge, "component", kMinimal};
+  constexpr Metric kLong{"long_seconds", "Long.", kHistogram};
+  constexpr Metric kDuration{"duration_seconds", "Duration.", kHistogram, "code", kMinimal};
+  Batch batch(Profile::kMinimal);
+  for (const std::string pid : {"1", "2"}) {
+    const Labels target{{"pid", pid}};
+    batch.add(kAll, target, 1);
+    batch.add(kPart, target, {{"component", "gc"}}, 0.5);
+    for (const char* code : {"200", "500"}) {
+      batch.add_histogram(kLong, target, {}, std::array{0.1}, std::array<uint64_t, 2>{1, 1}, 1);
+      batch.add_histogram(kDuration, target, {{"code", code}}, std::array{0.1}, std::array<uint64_t, 2>{1, 3}, 2.5);
+    }
+  }
+  const auto families = batch.take();
+  ASSERT_EQ(families.size(), 2U);
+  ASSERT_EQ(families[0].name, "duration_seconds");
+  ASSERT_EQ(families[0].metric.size(), 2U);
+  const prometheus::ClientMetric& second = families[0].metric[1];
+  EXPECT_EQ(second.label, (Labels{{"pid", "2"}}));
+  EXPECT_EQ(second.histogram.sample_count, 6U);
+  EXPECT_EQ(second.histogram.sample_sum, 5);
+  ASSERT_EQ(second.histogram.bucket.size(), 1U);
+  EXPECT_EQ(second.histogram.bucket[0].cumulative_count, 6U);
+  EXPECT_EQ(families[1].metric[0].label, (Labels{{"pid", "1"}, {"component", "gc"}}));
+}
+
 }  // namespace
 }  // namespace manometer::metrics

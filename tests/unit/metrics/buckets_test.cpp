@@ -34,6 +34,17 @@ std::vector<uint64_t> count(const Buckets& buckets, const std::vector<uint64_t>&
   return slots;
 }
 
+TEST(Buckets, CoarseOnesCountTheSameSlots) {
+  const auto fine = Buckets::make({kDefaultClassicSeconds.begin(), kDefaultClassicSeconds.end()});
+  const Buckets coarse = fine->coarse();
+  EXPECT_EQ(coarse.classic_seconds(), (std::vector{0.001, 0.01, 0.1, 1.0, 10.0}));
+  EXPECT_EQ(coarse.bounds_ns(), fine->bounds_ns());
+  std::vector<uint64_t> slots(fine->bounds_ns().size() + 1, 1);
+  const auto all = fine->cumulative(slots);
+  EXPECT_EQ(coarse.cumulative(slots), (std::vector{all[1], all[4], all[7], all[10], all[13], all[14]}));
+  EXPECT_EQ(Buckets::make({0.5, 1})->coarse().classic_seconds(), std::vector{1.0});
+}
+
 TEST(Buckets, HaveTheBoundsOfBoth) {
   const auto bounds = make({0.0035, 1}).bounds_ns();
   EXPECT_EQ(bounds.size(), 161U + 1) << "1 s is a bound of both";

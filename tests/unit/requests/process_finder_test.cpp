@@ -56,6 +56,7 @@ class ProcessFinderTest : public testing::Test {
         ProcessFinder::Callbacks{[this](FoundProcess process) {
                                    events_.push_back(found(process.key.pid));
                                    found_.push_back(std::move(process));
+                                   return !refuses_;
                                  },
                                  [this](const ProcessKey& key) { events_.push_back(gone(key.pid)); }});
     finder_->start();
@@ -84,6 +85,8 @@ class ProcessFinderTest : public testing::Test {
     finder_->on_exec(marker.pid());
     ASSERT_TRUE(run_until([&] { return std::erase(events_, found(marker.pid())) > 0; }));
   }
+
+  bool refuses_ = false;
 
   static std::string found(pid_t pid) { return fmt::format("found {}", pid); }
   static std::string gone(pid_t pid) { return fmt::format("gone {}", pid); }
@@ -303,6 +306,19 @@ TEST_F(FakeProcessFinderTest, LeavesAStormToTheScan) {
   node_.add_jvm({.pid = 19'999}, {});
   ASSERT_TRUE(run_until_events(1));
   EXPECT_THAT(events_, ElementsAre(found(19'999)));
+}
+
+TEST_F(ProcessFinderTest, OneThatWasRefusedIsFoundAgain) {
+  const test::Child child = run_copy("sleep", {"1000"});
+  refuses_ = true;
+  start("exe:" + copy_of("sleep").string(), std::chrono::milliseconds(20));
+  ASSERT_TRUE(run_until_events(3));
+  EXPECT_EQ(events_.back(), found(child.pid()));
+  refuses_ = false;
+  events_.clear();
+  ASSERT_TRUE(run_until_events(1));
+  look_once_more();
+  EXPECT_EQ(events_, std::vector{found(child.pid())});
 }
 
 }  // namespace
