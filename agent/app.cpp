@@ -97,7 +97,7 @@ struct App::Parts {
 
   void watch_gc() {
     if (probes->gc() == nullptr) return;
-    gc = std::make_unique<jvm::GcWatch>(watch->pool(), *probes->gc(), watch->log());
+    gc = std::make_unique<jvm::GcWatch>(loop, watch->pool(), *probes->gc(), watch->log());
     gc->follow(watch->registry());
   }
 
@@ -190,7 +190,8 @@ void App::run() {
   const auto endpoint = parts_->server->endpoint();
   spdlog::info("listening on {}:{}", endpoint.address().to_string(), endpoint.port());
   parts_->loop.run();
-  if (parts_->watch->stop()) return;
+  const bool gc_stopped = !parts_->gc || parts_->gc->stop();
+  if (parts_->watch->stop() && gc_stopped) return;
   // A thread in a read that does not end cannot be joined, and must not keep us.
   spdlog::warn("{} reads hang; leaving them behind", parts_->watch->pool().stuck());
   spdlog::shutdown();

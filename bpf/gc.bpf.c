@@ -41,6 +41,8 @@ struct {
 
 const struct latency_histogram no_pauses = {};
 
+#define UNREAD (~0ULL) /* there is no such word, or its page is away */
+
 __u64 gc_waits_lost = 0;
 __u64 gc_pauses_lost = 0;
 
@@ -88,7 +90,7 @@ static __always_inline __u32 collector_of(const struct gc_process* process) {
   __u32 collector = GC_COLLECTORS;
   for (__u32 i = 0; i < GC_COLLECTORS; ++i) {
     __u64 runs = 0;
-    if (process->words.runs[i] == 0) continue;
+    if (process->runs[i] == UNREAD) continue;
     if (bpf_probe_read_user(&runs, sizeof(runs), (const void*)process->words.runs[i]) != 0) continue;
     if (runs != process->runs[i]) collector = i;
   }
@@ -122,8 +124,10 @@ static __always_inline int safepoint_begin(void) {
   struct gc_process* process = current_process(&pid);
   if (!process) return 0;
   process->collects = 0;
-  for (__u32 i = 0; i < GC_COLLECTORS; ++i)
-    bpf_probe_read_user(&process->runs[i], sizeof(process->runs[i]), (const void*)process->words.runs[i]);
+  for (__u32 i = 0; i < GC_COLLECTORS; ++i) {
+    const void* word = (const void*)process->words.runs[i];
+    if (bpf_probe_read_user(&process->runs[i], sizeof(process->runs[i]), word) != 0) process->runs[i] = UNREAD;
+  }
   process->began_ns = bpf_ktime_get_ns();
   return 0;
 }

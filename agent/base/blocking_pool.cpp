@@ -32,8 +32,8 @@ BlockingPool::Busy::~Busy() {
   current_worker->busy_since = 0;
 }
 
-BlockingPool::BlockingPool(boost::asio::io_context& loop)
-    : loop_(loop), keep_running_(jobs_.get_executor()), timer_(loop) {
+BlockingPool::BlockingPool(boost::asio::io_context& loop, size_t max_threads)
+    : loop_(loop), max_threads_(max_threads), keep_running_(jobs_.get_executor()), timer_(loop) {
   add_worker();
 }
 
@@ -75,7 +75,7 @@ void BlockingPool::watch() {
         !waiting_since_.empty() && std::chrono::steady_clock::now() - waiting_since_.front() > kStuckAfter;
     // Doubling, because one file system often hangs for many.
     size_t missing = one_waits ? std::clamp(workers_.size(), size_t{1}, waiting_since_.size()) : 0;
-    for (; missing > 0 && workers_.size() < kMaxThreads; --missing) add_worker();
+    for (; missing > 0 && workers_.size() < max_threads_; --missing) add_worker();
     if (outstanding_ > 0) watch();
   });
 }

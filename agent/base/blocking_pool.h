@@ -27,7 +27,7 @@ class BlockingPool {
   static constexpr size_t kMaxThreads = 256;
 
   /// loop must outlive the pool and is the only thread that calls it.
-  explicit BlockingPool(boost::asio::io_context& loop);
+  explicit BlockingPool(boost::asio::io_context& loop, size_t max_threads = kMaxThreads);
   /// Waits for the running jobs: call stop() first where one may be stuck.
   ~BlockingPool();
   BlockingPool(const BlockingPool&) = delete;
@@ -77,6 +77,7 @@ class BlockingPool {
   static thread_local Worker* current_worker;
 
   boost::asio::io_context& loop_;
+  size_t max_threads_;
   boost::asio::io_context jobs_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keep_running_;
   boost::asio::steady_timer timer_;

@@ -55,7 +55,7 @@ Result<UprobeLink> UprobeLink::attach_all(const bpf_program* program, const std:
   UprobeLink link;
   if (places.empty()) return link;
   link.all_ = UniqueFd(static_cast<int>(::syscall(SYS_bpf, BPF_LINK_CREATE, &attributes, sizeof(attributes))));
-  if (!link.all_) return Error::from_errno("attach to " + path);
+  if (!link.all_) return Error::from_errno("attach to a library");
   return link;
 }
 
@@ -63,7 +63,7 @@ Result<UprobeLink> UprobeLink::attach_each(const std::string& path, const std::v
   UprobeLink link;
   for (const Place& place : places) {
     link.each_.emplace_back(::bpf_program__attach_uprobe(place.program, false, -1, path.c_str(), place.offset));
-    if (!link.each_.back()) return Error::from_errno("attach to " + path);
+    if (!link.each_.back()) return Error::from_errno("attach to a library");
   }
   return link;
 }

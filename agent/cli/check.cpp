@@ -217,7 +217,7 @@ Result<bool> check(const CheckConfig& config) {
   jvm::Registry& registry = (*watch)->registry();
   std::unique_ptr<jvm::GcWatch> gc;
   if (probes.gc() != nullptr) {
-    gc = std::make_unique<jvm::GcWatch>((*watch)->pool(), *probes.gc(), (*watch)->log());
+    gc = std::make_unique<jvm::GcWatch>(loop, (*watch)->pool(), *probes.gc(), (*watch)->log());
     gc->follow(registry);
   }
   look_around(loop, **watch, gc.get());
@@ -226,7 +226,8 @@ Result<bool> check(const CheckConfig& config) {
 
   std::cout << (config.json ? to_json(report) : to_table(report)) << std::flush;
   // A read that hangs cannot be waited for.
-  if (!(*watch)->stop()) ::_exit(report.sufficient() ? 0 : 2);
+  const bool gc_stopped = !gc || gc->stop();
+  if (!(*watch)->stop() || !gc_stopped) ::_exit(report.sufficient() ? 0 : 2);
   return report.sufficient();
 }
 

@@ -13,6 +13,7 @@
 #include "agent/base/refusals.h"
 #include "agent/base/text.h"
 #include "agent/jvm/discovery.h"
+#include "agent/jvm/gc_watch.h"
 #include "agent/jvm/registry.h"
 #include "agent/node/read_file.h"
 #include "agent/probes/probes.h"
@@ -34,7 +35,8 @@ constexpr Metric kFailures{"manometer_jvm_read_failures_total", "Times a JVM's d
 constexpr Metric kUnmeasured{
     "manometer_unmeasured",
     "JVMs, processes or containers of which something could be measured and is not; the log says why. what: "
-    "allocation_stalls (of ZGC), gc_cpu, container_stalls, all (of a process that is refused now).",
+    "allocation_stalls (of ZGC), gc_pauses (one by one), gc_cpu, container_stalls, all (of a process that is refused "
+    "now).",
     kGauge, "what", kMinimal};
 constexpr Metric kRefused{"manometer_refused_total",
                           "Processes not measured because there were too many. limit: jvms, watched, containers (of "
@@ -124,6 +126,11 @@ void Self::add_unmeasured(metrics::Batch& batch) const {
   const auto containers = std::ranges::count_if(
       sources_.containers.all(), [](const auto& entry) { return entry.second.memory && !entry.second.counted; });
   batch.add(kUnmeasured, {}, {{"what", "allocation_stalls"}}, static_cast<double>(stalls));
+  const auto pauses = std::ranges::count_if(jvms, [&](const auto& entry) {
+    const auto& [key, jvm] = entry;
+    return sources_.gc != nullptr && jvm.sample && !sources_.gc->is_pending(key) && !sources_.gc->tells_stops(key);
+  });
+  batch.add(kUnmeasured, {}, {{"what", "gc_pauses"}}, static_cast<double>(pauses));
   batch.add(kUnmeasured, {}, {{"what", "gc_cpu"}}, static_cast<double>(cpu));
   batch.add(kUnmeasured, {}, {{"what", "container_stalls"}}, static_cast<double>(containers));
 }

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "agent/jvm/perf_region.h"
 #include "agent/node/mapped_file.h"
@@ -10,6 +12,18 @@
 #include "agent/probes/libjvm_sites.h"
 
 namespace manometer::jvm {
+namespace {
+
+int64_t nanoseconds(const timespec& time) {
+  constexpr int64_t kPerSecond = 1'000'000'000;
+  return time.tv_sec * kPerSecond + time.tv_nsec;
+}
+
+TimePoint now() {
+  return std::chrono::steady_clock::now();
+}
+
+}  // namespace
 
 Result<std::optional<GcWatch::Opened>> GcWatch::open_libjvm(const node::Process& process) {
   constexpr uint64_t kMaxBytes = 1 << 30;  // with all its symbols it has 30 MB, with those of a debugger 300
@@ -23,8 +37,12 @@ Result<std::optional<GcWatch::Opened>> GcWatch::open_libjvm(const node::Process&
   auto file = node::reopen_regular(path, mapping->inode, kMaxBytes, "libjvm.so");
   if (!file) return std::move(file).error();
   struct stat status {};
-  if (::fstat(file->get(), &status) != 0) return Error::from_errno("stat libjvm.so");
-  return std::optional(Opened{*std::move(file), {status.st_dev, status.st_ino}});
+  struct statfs file_system {};
+  if (::fstat(file->get(), &status) != 0 || ::fstatfs(file->get(), &file_system) != 0)
+    return Error::from_errno("stat libjvm.so");
+  const dev_t device = file_system.f_type == OVERLAYFS_SUPER_MAGIC ? 0 : status.st_dev;
+  const LibraryKey key{device, status.st_ino, status.st_size, nanoseconds(status.st_mtim), nanoseconds(status.st_ctim)};
+  return std::optional(Opened{*std::move(file), key});
 }
 
 void GcWatch::follow(Registry& registry) {
@@ -36,18 +54,31 @@ void GcWatch::follow(Registry& registry) {
 }
 
 void GcWatch::add(const ProcessKey& key, const node::Process& process, const gc_words& words, bool with_stalls) {
-  if (!jvms_.try_emplace(key, Known{.words = words, .with_stalls = with_stalls}).second) return;
+  const auto [known, fresh] = jvms_.try_emplace(key);
+  Known& jvm = known->second;
+  jvm.words = words;
+  jvm.with_stalls = with_stalls;
+  if (!fresh) {  // what it did not have when it was looked at before
+    probe_.set_words(key.pid, words);
+    return;
+  }
+  jvm.number = ++last_number_;
+  jvm.added_at = now();
   pool_.run([process] { return open_libjvm(process); },
-            [this, key](Result<std::optional<Opened>> opened) {
-              const auto jvm = jvms_.find(key);
-              if (jvm == jvms_.end()) return;
-              if (opened && *opened) {
-                use(key, **std::move(opened));
-                return;
-              }
-              jvm->second.pending = false;
-              if (!opened) warn(opened.error());
+            [this, key, number = jvm.number](Result<std::optional<Opened>> opened) {
+              this->opened(key, number, std::move(opened));
             });
+}
+
+void GcWatch::opened(const ProcessKey& key, uint64_t number, Result<std::optional<Opened>> opened) {
+  const auto jvm = jvms_.find(key);
+  if (jvm == jvms_.end() || jvm->second.number != number) return;
+  if (opened && *opened) {
+    use(key, **std::move(opened));
+    return;
+  }
+  jvm->second.pending = false;
+  if (!opened) warn(opened.error());
 }
 
 void GcWatch::use(const ProcessKey& key, Opened opened) {
@@ -79,8 +110,9 @@ Result<GcWatch::Attached> GcWatch::attach_to(const probes::GcProbe& probe, int f
 
 void GcWatch::attach(const LibraryKey& key, UniqueFd file) {
   const uint64_t number = libraries_[key].number = ++last_number_;
-  pool_.run([&probe = probe_, file = std::move(file)] { return attach_to(probe, file.get()); },
-            [this, key, number](Result<Attached> attached) { this->attached(key, number, std::move(attached)); });
+  libraries_pool_.run(
+      [&probe = probe_, file = std::move(file)] { return attach_to(probe, file.get()); },
+      [this, key, number](Result<Attached> attached) { this->attached(key, number, std::move(attached)); });
 }
 
 void GcWatch::attached(const LibraryKey& key, uint64_t number, Result<Attached> attached) {
@@ -102,7 +134,7 @@ void GcWatch::attached(const LibraryKey& key, uint64_t number, Result<Attached> 
 }
 
 void GcWatch::detach(probes::GcProbe::Attachment attachment) {
-  pool_.run(
+  libraries_pool_.run(
       [attachment = std::move(attachment)]() mutable {
         const probes::GcProbe::Attachment end = std::move(attachment);
         return true;
@@ -124,8 +156,18 @@ void GcWatch::remove(const ProcessKey& key) {
   const auto jvm = jvms_.find(key);
   if (jvm == jvms_.end()) return;
   const auto used = jvm->second.library;
+  const bool with_stalls = jvm->second.with_stalls;
   jvms_.erase(jvm);
   probe_.forget(key.pid);
+  if (with_stalls) {
+    // Looks at all waits there are, which can be many.
+    libraries_pool_.run(
+        [&probe = probe_, pid = key.pid] {
+          probe.forget_waits(pid);
+          return true;
+        },
+        [](bool) {});
+  }
   if (!used || --libraries_[*used].users > 0) return;
   auto attached = std::move(libraries_[*used].attached);
   libraries_.erase(*used);
@@ -155,8 +197,15 @@ std::optional<GcWatch::Stops> GcWatch::stops(const ProcessKey& key) const {
 }
 
 bool GcWatch::is_pending(const ProcessKey& key) const {
+  constexpr std::chrono::seconds kPatience{10};
   const auto jvm = jvms_.find(key);
-  return jvm != jvms_.end() && jvm->second.pending;
+  return jvm != jvms_.end() && jvm->second.pending && now() - jvm->second.added_at < kPatience;
+}
+
+bool GcWatch::tells_stops(const ProcessKey& key) const {
+  const auto jvm = jvms_.find(key);
+  const Attached* attached = jvm == jvms_.end() ? nullptr : attached_to(jvm->second);
+  return attached != nullptr && !attached->pauses_by.empty() && probe_.read(key.pid);
 }
 
 bool GcWatch::is_any_pending() const {

@@ -23,7 +23,11 @@ namespace manometer::jvm {
 class GcWatch {
  public:
   /// All of them must outlive it.
-  GcWatch(BlockingPool& pool, const probes::GcProbe& probe, LogOnce& log) : pool_(pool), probe_(probe), log_(log) {}
+  GcWatch(boost::asio::io_context& loop, BlockingPool& pool, const probes::GcProbe& probe, LogOnce& log)
+      : pool_(pool), libraries_pool_(loop, kMaxThreads), probe_(probe), log_(log) {}
+
+  /// As of BlockingPool.
+  bool stop() { return libraries_pool_.stop(); }
 
   /// Adds the JVMs that it reads from now on, and lends it what is known of their waits. Who forgets a JVM calls
   /// remove().
@@ -41,14 +45,21 @@ class GcWatch {
   };
   /// nullopt: they are not measured.
   std::optional<Stops> stops(const ProcessKey& key) const;
-  /// Whether it is still to be seen what is measured.
+  /// Whether it is still to be seen what is measured; not for longer than some seconds.
   bool is_pending(const ProcessKey& key) const;
+  /// Whether stops() is there; that it is not shows nowhere else.
+  bool tells_stops(const ProcessKey& key) const;
   bool is_any_pending() const;
 
  private:
+  /// Of the file itself. Containers of one image have each an overlay of their own on one file, where the kernel puts
+  /// each probe as often as we ask; so there it is known by what they share.
   struct LibraryKey {
-    dev_t device = 0;
+    dev_t device = 0;  // 0: an overlay
     ino_t inode = 0;
+    off_t bytes = 0;
+    int64_t modified_ns = 0;
+    int64_t changed_ns = 0;
 
     auto operator<=>(const LibraryKey&) const = default;
   };
@@ -69,9 +80,11 @@ class GcWatch {
     std::optional<Attached> attached;
   };
   struct Known {
+    uint64_t number = 0;  // the same of a JVM
     gc_words words;
     bool with_stalls = false;
     bool pending = true;
+    TimePoint added_at = {};
     std::optional<LibraryKey> library = {};
   };
 
@@ -79,6 +92,7 @@ class GcWatch {
   void add(const ProcessKey& key, const node::Process& process, const gc_words& words, bool with_stalls);
   /// nullopt: the process is gone, or has no libjvm any more.
   static Result<std::optional<Opened>> open_libjvm(const node::Process& process);
+  void opened(const ProcessKey& key, uint64_t number, Result<std::optional<Opened>> opened);
   void use(const ProcessKey& key, Opened opened);
   void attach(const LibraryKey& key, UniqueFd file);
   static Result<Attached> attach_to(const probes::GcProbe& probe, int file);
@@ -88,7 +102,11 @@ class GcWatch {
   const Attached* attached_to(const Known& jvm) const;
   void warn(const Error& error);
 
+  // A file that hangs keeps one; each waits for the kernel, and reads of JVMs must not wait for them.
+  static constexpr size_t kMaxThreads = 32;
+
   BlockingPool& pool_;
+  BlockingPool libraries_pool_;
   const probes::GcProbe& probe_;
   LogOnce& log_;
   std::map<ProcessKey, Known> jvms_;

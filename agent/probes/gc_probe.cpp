@@ -89,10 +89,18 @@ void GcProbe::choose_programs(bpf_object* object, bool at_once) {
 }
 
 Result<void> GcProbe::watch(pid_t pid, const gc_words& words) const {
+  forget(pid);
   gc_process fresh{};
   fresh.words = words;
   if (::bpf_map_update_elem(::bpf_map__fd(bpf_->skeleton->maps.gc_processes), &pid, &fresh, BPF_ANY) == 0) return {};
   return Error::from_errno("watch a JVM");
+}
+
+void GcProbe::set_words(pid_t pid, const gc_words& words) const {
+  auto process = read(pid);
+  if (!process) return;
+  process->words = words;
+  ::bpf_map_update_elem(::bpf_map__fd(bpf_->skeleton->maps.gc_processes), &pid, &*process, BPF_EXIST);
 }
 
 void GcProbe::forget(pid_t pid) const {
@@ -100,8 +108,10 @@ void GcProbe::forget(pid_t pid) const {
   ::bpf_map_delete_elem(::bpf_map__fd(maps.gc_processes), &pid);
   for (gc_histogram_key key{static_cast<uint32_t>(pid), 0}; key.index <= GC_SERIES; ++key.index)
     ::bpf_map_delete_elem(::bpf_map__fd(maps.gc_histograms), &key);
-  // Threads that were killed while they waited would keep their places, and lend their beginning to a later wait.
-  const int waits = ::bpf_map__fd(maps.gc_waits);
+}
+
+void GcProbe::forget_waits(pid_t pid) const {
+  const int waits = ::bpf_map__fd(bpf_->skeleton->maps.gc_waits);
   for (const uint64_t thread : keys_of(waits)) {
     gc_wait wait{};
     if (::bpf_map_lookup_elem(waits, &thread, &wait) == 0 && wait.pid == static_cast<uint32_t>(pid))

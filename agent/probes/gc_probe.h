@@ -36,7 +36,12 @@ class GcProbe {
 
   /// Counts what happens in this JVM from now on, from 0. An Error: there are too many already.
   Result<void> watch(pid_t pid, const gc_words& words) const;
+  /// Takes other words for one that is watched already. What happens in just this moment may not be counted.
+  void set_words(pid_t pid, const gc_words& words) const;
   void forget(pid_t pid) const;
+  /// Threads of it that were killed while they waited would keep their places, and lend their beginning to a later
+  /// wait. Safe on any thread; takes 50 ms if all of GC_THREADS wait.
+  void forget_waits(pid_t pid) const;
   /// nullopt: it is not watched.
   std::optional<gc_process> read(pid_t pid) const;
   /// process: what read() of it said.

@@ -17,11 +17,12 @@
 namespace manometer::probes {
 namespace {
 
-// JDK 25 has 34 sections and 10 segments, 1.7 MB of symbols and 3.3 MB of names.
+// JDK 25 has 34 sections and 10 segments, 70,000 symbols, 400 bytes of names of sections, and 50 KB of notes.
 constexpr size_t kMaxHeaders = 1024;
-constexpr uint64_t kMaxSectionBytes = 16 << 20;
-// Of names of sections it has 400 bytes, of notes 50 KB.
-constexpr uint64_t kMaxSmallSectionBytes = 1 << 20;
+constexpr uint64_t kMaxSymbols = 1'000'000;
+constexpr uint64_t kMaxSectionBytes = 1 << 20;
+// Symbols that are read at once: many of us can look into such a file at the same time.
+constexpr uint64_t kChunk = 1024;
 // One for each ZGC in the library, JDK 21 has two; collections begin in four places of JDK 11.
 constexpr size_t kMaxSites = 8;
 
@@ -91,11 +92,10 @@ Result<Elf64_Ehdr> read_header(int file) {
   return header;
 }
 
-template <typename T>
-Result<std::vector<T>> read_section(int file, const Elf64_Shdr& section, uint64_t max_bytes = kMaxSectionBytes) {
-  if (section.sh_type == SHT_NOBITS || section.sh_size > max_bytes)
-    return Error("libjvm.so: symbols, names or notes of more than " + std::to_string(max_bytes >> 20) + " MiB");
-  return read_part<T>(file, section.sh_offset, section.sh_size / sizeof(T));
+Result<std::vector<char>> read_section(int file, const Elf64_Shdr& section) {
+  if (section.sh_type == SHT_NOBITS || section.sh_size > kMaxSectionBytes)
+    return Error("libjvm.so: names or notes of more than " + std::to_string(kMaxSectionBytes >> 20) + " MiB");
+  return read_part<char>(file, section.sh_offset, section.sh_size);
 }
 
 /// The file's offset of what is loaded there as code.
@@ -108,17 +108,26 @@ std::optional<uint64_t> file_offset(std::span<const Elf64_Phdr> segments, uint64
   return address - found->p_vaddr + found->p_offset;
 }
 
+/// The text at an offset of a section of names, up to its end or the section's, cut at Size - 1 bytes. "" if it is not
+/// in there or cannot be read.
+template <size_t Size>
+std::string text_at(int file, const Elf64_Shdr& names, uint64_t offset) {
+  std::array<char, Size> text{};
+  if (offset >= names.sh_size) return "";
+  const size_t most = std::min<uint64_t>(names.sh_size - offset, Size - 1);
+  if (::pread(file, text.data(), most, static_cast<off_t>(names.sh_offset + offset)) < 0) return "";
+  return text.data();
+}
+
 /// nullptr: none of ours. A name goes on behind ours with arguments; a dot in them is of a part that was split off.
-const Function* function_of(std::string_view names, size_t offset) {
+const Function* function_of(int file, const Elf64_Shdr& names, uint64_t offset) {
+  constexpr size_t kTellsApart = 64;
   constexpr size_t kLongest = 512;
-  if (offset >= names.size()) return nullptr;
-  const std::string_view rest = names.substr(offset, kLongest);
-  for (const Function& function : kFunctions) {
-    if (!rest.starts_with(function.mangled)) continue;
-    const std::string_view name = rest.substr(0, rest.find('\0'));
-    return name.find('.') == std::string_view::npos ? &function : nullptr;
-  }
-  return nullptr;
+  const std::string beginning = text_at<kTellsApart>(file, names, offset);
+  const auto function = std::ranges::find_if(
+      kFunctions, [&](const Function& one) { return std::string_view(beginning).starts_with(one.mangled); });
+  if (function == kFunctions.end()) return nullptr;
+  return text_at<kLongest>(file, names, offset).find('.') == std::string::npos ? &*function : nullptr;
 }
 
 /// The name of a section, or as much of it as tells it from ours.
@@ -168,7 +177,7 @@ Result<Library> Library::open(int file) {
   if (!segments) return segments.error();
   library.segments_ = *std::move(segments);
   if (header->e_shstrndx >= library.sections_.size()) return library;
-  auto names = read_section<char>(file, library.sections_[header->e_shstrndx], kMaxSmallSectionBytes);
+  auto names = read_section(file, library.sections_[header->e_shstrndx]);
   if (!names) return names.error();
   library.section_names_ = *std::move(names);
   return library;
@@ -185,17 +194,21 @@ Result<LibjvmSites> Library::by_symbols() const {
   const auto table = std::ranges::find(sections_, SHT_SYMTAB, &Elf64_Shdr::sh_type);
   if (table == sections_.end()) return LibjvmSites();  // stripped
   if (table->sh_link >= sections_.size()) return Error("libjvm.so: symbols without names");
-  const auto symbols = read_section<Elf64_Sym>(file_, *table);
-  if (!symbols) return symbols.error();
-  const auto names = read_section<char>(file_, sections_[table->sh_link]);
-  if (!names) return names.error();
+  const Elf64_Shdr& names = sections_[table->sh_link];
+  const uint64_t count = table->sh_size / sizeof(Elf64_Sym);
+  if (count > kMaxSymbols) return Error("libjvm.so: more than a million symbols");
   LibjvmSites sites;
-  for (const Elf64_Sym& symbol : *symbols) {
-    if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_shndx == SHN_UNDEF) continue;
-    const Function* function = function_of({names->data(), names->size()}, symbol.st_name);
-    if (function == nullptr) continue;
-    const auto added = add_site(sites, function->sites, file_offset(segments_, symbol.st_value));
-    if (!added) return added.error();
+  for (uint64_t first = 0; first < count; first += kChunk) {
+    const uint64_t offset = table->sh_offset + first * sizeof(Elf64_Sym);
+    const auto symbols = read_part<Elf64_Sym>(file_, offset, std::min(kChunk, count - first));
+    if (!symbols) return symbols.error();
+    for (const Elf64_Sym& symbol : *symbols) {
+      if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_shndx == SHN_UNDEF) continue;
+      const Function* function = function_of(file_, names, symbol.st_name);
+      if (function == nullptr) continue;
+      const auto added = add_site(sites, function->sites, file_offset(segments_, symbol.st_value));
+      if (!added) return added.error();
+    }
   }
   return sites;
 }
@@ -219,7 +232,7 @@ Result<LibjvmSites> Library::by_usdt() const {
   LibjvmSites sites;
   const Elf64_Shdr* notes = section(".note.stapsdt");
   if (notes == nullptr) return sites;
-  const auto bytes = read_section<char>(file_, *notes, kMaxSmallSectionBytes);
+  const auto bytes = read_section(file_, *notes);
   if (!bytes) return bytes.error();
   const auto parsed = parse_usdt_notes({bytes->data(), bytes->size()});
   if (!parsed) return parsed.error();
