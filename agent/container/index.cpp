@@ -7,7 +7,7 @@
 namespace manometer::container {
 namespace {
 
-/// By the cgroup's own name, which no other of that pod has.
+/// By the cgroup's own name.
 Target unnamed_target(const CgroupName& cgroup) {
   Target target;
   if (cgroup.label) target.container = metrics::label_value(*cgroup.label);
@@ -54,15 +54,15 @@ std::string Index::acquire(const std::vector<node::CgroupLine>& lines, std::opti
   return key;
 }
 
-/// The cgroup's name as a label, or its whole path if another container has, or had, that name: a series must be about
-/// one container only.
-Target Index::make_target(const CgroupName& cgroup) const {
-  Target target = unnamed_target(cgroup);
-  if (!target.container) return target;
-  bool taken = std::ranges::any_of(containers_, [&](const auto& other) { return other.second.target == target; });
-  if (counts_) taken = taken || counts_->is_taken(target, cgroup.path);
-  if (taken) target.container = metrics::label_value(cgroup.path);
-  return target;
+/// wanted, or with the cgroup's whole path if another container has that name, or one that is gone had it: a series must
+/// be about one container only. taker: who asks, if it is known already.
+Target Index::make_unique(Target wanted, const CgroupName& cgroup, const Container* taker) const {
+  if (!wanted.container) return wanted;
+  bool taken = std::ranges::any_of(
+      containers_, [&](const auto& other) { return &other.second != taker && other.second.target == wanted; });
+  if (counts_ && taker == nullptr) taken = taken || counts_->is_taken(wanted, cgroup.path);
+  if (taken) wanted.container = metrics::label_value(cgroup.path);
+  return wanted;
 }
 
 Target Index::target(const std::string& key, const std::string& pid) const {
@@ -96,24 +96,28 @@ void Index::set_names(const std::string& key, const PodNames& names) {
   }
   container.names_certain = names.is_certain;
   if (names.is_certain) container.process.reset();
-  container.target = std::move(target);
+  container.target = make_unique(std::move(target), container.cgroup, &container);
   if (container.counted) counts_->rename(*container.counted, container.target);
 }
 
 /// True if no other container has that name, or has to give it up: only a link takes a name from another, such as one
-/// whose end is not known yet when it is already started again. What was counted under the name stays there.
+/// whose end is not known yet when it is already started again. What was counted under the name stays there. Who has the
+/// same pod and id, in a cgroup elsewhere, takes nothing: such a path can be made outside of pods.
 bool Index::free_name(const Container& taker, const Target& named, bool is_certain) {
   for (auto& [key, other] : containers_) {
     if (&other == &taker || other.target != named) continue;
-    if (!is_certain) return false;
-    other.target.container = unnamed_target(other.cgroup).container;
+    const bool is_same = other.names_certain && other.cgroup.container_id == taker.cgroup.container_id;
+    if (!is_certain || is_same) return false;
+    Target given_up = named;
+    given_up.container = unnamed_target(other.cgroup).container;
+    other.target = make_unique(std::move(given_up), other.cgroup, &other);
   }
   return true;
 }
 
 Container Index::open(CgroupName cgroup, const std::string& unified_path) {
   Container container;
-  container.target = make_target(cgroup);
+  container.target = make_unique(unnamed_target(cgroup), cgroup, nullptr);
   container.cgroup = std::move(cgroup);
   const std::string& path = container.cgroup.path;
   if (!mount_) return container;

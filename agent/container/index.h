@@ -78,7 +78,7 @@ class Index {
   const std::map<std::string, Container>& all() const { return containers_; }
 
  private:
-  Target make_target(const CgroupName& cgroup) const;
+  Target make_unique(Target wanted, const CgroupName& cgroup, const Container* taker) const;
   bool free_name(const Container& taker, const Target& named, bool is_certain);
   Container open(CgroupName cgroup, const std::string& unified_path);
   void start_counting(const std::string& path, Container& container);

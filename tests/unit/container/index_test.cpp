@@ -207,6 +207,39 @@ TEST_F(IndexTest, OnlyALinkTakesANameFromAnother) {
   EXPECT_EQ(containers.target(second, "1").container, "app");
 }
 
+TEST_F(IndexTest, TwoOfAPodWithOneLastNameDifferBeforeAndAfter) {
+  Index containers = index();
+  const std::string pod = "/kubepods/burstable/pod" + kUid;
+  const std::string first = containers.acquire({{"", pod + "/odd-a/init.scope"}});
+  const std::string second = containers.acquire({{"", pod + "/odd-b/init.scope"}});
+  EXPECT_NE(containers.target(first, "1"), containers.target(second, "1"));
+  containers.set_names(first, names(std::nullopt, true));
+  containers.set_names(second, names(std::nullopt, true));
+  EXPECT_NE(containers.target(first, "1"), containers.target(second, "1"));
+}
+
+/// Whoever may make cgroups can call one like a pod's container.
+TEST_F(IndexTest, ACgroupOutsideOfPodsTakesNoNameFromAPod) {
+  const std::string like_it = "/user.slice/user@1000.service/pod" + kUid + '/' + std::string(64, 'a');
+  Index containers = index();
+  const std::string real = containers.acquire({{"", cgroup_of('a')}});
+  containers.set_names(real, names("app", true));
+  const std::string false_one = containers.acquire({{"", like_it}});
+  containers.set_names(false_one, names("app", true));
+  EXPECT_EQ(containers.target(real, "1").container, "app");
+  EXPECT_NE(containers.target(false_one, "1"), containers.target(real, "1"));
+}
+
+TEST_F(IndexTest, TwoWithoutAContainersNameDiffer) {
+  const std::string like_it = "/user.slice/user@1000.service/pod" + kUid + '/' + std::string(64, 'a');
+  Index containers = index();
+  const std::string first = containers.acquire({{"", like_it}});
+  const std::string second = containers.acquire({{"", cgroup_of('a')}});
+  containers.set_names(first, names(std::nullopt, false));
+  containers.set_names(second, names(std::nullopt, false));
+  EXPECT_NE(containers.target(first, "1"), containers.target(second, "1"));
+}
+
 TEST_F(IndexTest, NamesAreCutAndCleaned) {
   Index containers = index();
   const std::string key = containers.acquire({{"", cgroup_of('a')}});
