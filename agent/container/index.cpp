@@ -54,8 +54,8 @@ std::string Index::acquire(const std::vector<node::CgroupLine>& lines, std::opti
   return key;
 }
 
-/// wanted, or with the cgroup's whole path if another container has that name, or one that is gone had it: a series must
-/// be about one container only. taker: who asks, if it is known already.
+/// wanted, or with the cgroup's whole path if another container has that name, or one that is gone had it: a series
+/// must be about one container only. taker: who asks, if it is known already.
 Target Index::make_unique(Target wanted, const CgroupName& cgroup, const Container* taker) const {
   if (!wanted.container) return wanted;
   bool taken = std::ranges::any_of(
@@ -101,8 +101,8 @@ void Index::set_names(const std::string& key, const PodNames& names) {
 }
 
 /// True if no other container has that name, or has to give it up: only a link takes a name from another, such as one
-/// whose end is not known yet when it is already started again. What was counted under the name stays there. Who has the
-/// same pod and id, in a cgroup elsewhere, takes nothing: such a path can be made outside of pods.
+/// whose end is not known yet when it is already started again. What was counted under the name stays there. Who has
+/// the same pod and id, in a cgroup elsewhere, takes nothing: such a path can be made outside of pods.
 bool Index::free_name(const Container& taker, const Target& named, bool is_certain) {
   for (auto& [key, other] : containers_) {
     if (&other == &taker || other.target != named) continue;
