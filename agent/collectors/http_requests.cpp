@@ -35,14 +35,18 @@ constexpr Metric kQueueLimit{"manometer_http_accept_queue_limit", "Connections t
                              "port"};
 constexpr Metric kUnmatched{"manometer_http_unmatched_total", "Requests that have no duration, by reason.", kCounter,
                             "reason"};
+constexpr Metric kEnded{"manometer_http_ended_unmatched_total",
+                        "The same of processes that have ended, all together. process_ended: in flight at the end.",
+                        kCounter, "reason", kMinimal};
 constexpr Metric kNoRequest{"manometer_http_responses_without_request_total",
                             "Responses to no request that was seen, such as a 408 to an idle client.", kCounter};
 constexpr Metric kOther{"manometer_http_series_overflow_total",
                         "Requests counted as method OTHER and code other because --max-series were in use.", kCounter};
 constexpr Metric kUnattached{"manometer_http_unattached_cgroups",
                              "Cgroups of watched processes whose traffic cannot be seen.", kGauge, "", kMinimal};
-constexpr std::array kMetrics{kDuration,    kStages[0],  kStages[1], kStages[2], kInFlight, kOldestUnread, kConnections,
-                              kQueueLength, kQueueLimit, kUnmatched, kNoRequest, kOther,    kUnattached};
+constexpr std::array kMetrics{kDuration,     kStages[0],   kStages[1],   kStages[2],  kInFlight,
+                              kOldestUnread, kConnections, kQueueLength, kQueueLimit, kUnmatched,
+                              kEnded,        kNoRequest,   kOther,       kUnattached};
 
 constexpr std::array<std::string_view, REQUEST_METHODS> kMethods{"OTHER",  "GET",     "HEAD",    "POST",  "PUT",
                                                                  "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"};
@@ -65,6 +69,14 @@ metrics::Labels labels_of(const probes::RequestProbe::Series& series, const std:
       {"protocol", "http/1"}};
   if (series.route > 0 && series.route <= routes.size()) labels.push_back({"route", routes[series.route - 1]});
   return labels;
+}
+
+void add_ended(metrics::Batch& batch, const requests::Watch::Ended& ended) {
+  const auto add = [&](std::string_view reason, uint64_t count) {
+    batch.add(kEnded, {}, {{"reason", std::string(reason)}}, static_cast<double>(count));
+  };
+  for (size_t reason = 0; reason < kReasons.size(); ++reason) add(kReasons[reason], ended.unmatched[reason]);
+  add("process_ended", ended.in_flight);
 }
 
 /// What the sockets of one target look like.
@@ -99,6 +111,7 @@ void HttpRequests::add_counts(metrics::Batch& batch, const metrics::Labels& targ
 Result<void> HttpRequests::collect(metrics::Batch& batch) {
   if (requests_ == nullptr) return {};
   batch.add(kUnattached, {}, static_cast<double>(requests_->unattached()));
+  add_ended(batch, requests_->ended());
   if (requests_->processes().empty()) return {};
   const auto scan = requests_->probe().scan();
   if (!scan) return scan.error();

@@ -45,7 +45,11 @@ std::string Index::acquire(const std::vector<node::CgroupLine>& lines, std::opti
   auto [cgroup, unified] = cgroups_of(lines);
   std::string key = cgroup.path;
   auto found = containers_.find(key);
-  if (found == containers_.end()) found = containers_.emplace(key, open(std::move(cgroup), unified)).first;
+  if (found == containers_.end()) {
+    found = containers_.emplace(key, open(std::move(cgroup), unified)).first;
+  } else {
+    renew(found->second, unified);
+  }
   ++found->second.processes;
   if (is_unnamed(found->second)) {
     if (process) found->second.process = std::move(process);
@@ -129,6 +133,19 @@ Container Index::open(CgroupName cgroup, const std::string& unified_path) {
     log_.warn("cgroup " + path, "container memory: " + printable(memory.error().message()));
   }
   return container;
+}
+
+/// Takes a cgroup that was made anew under the path, which happens before we know that all of the old one have ended.
+void Index::renew(Container& container, const std::string& unified_path) {
+  if (!mount_) return;
+  auto memory = node::MemoryCgroup::open(*mount_, container.cgroup.path, unified_path);
+  const bool is_there = memory && *memory;
+  if (!is_there || (container.memory && container.memory->is_same(**memory))) return;
+  if (container.counted) counts_->release(*container.counted);
+  container.counted.reset();
+  container.reading.reset();
+  container.memory = *std::move(memory);
+  start_counting(container.cgroup.path, container);
 }
 
 void Index::start_counting(const std::string& path, Container& container) {

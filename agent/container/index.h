@@ -81,6 +81,7 @@ class Index {
   Target make_unique(Target wanted, const CgroupName& cgroup, const Container* taker) const;
   bool free_name(const Container& taker, const Target& named, bool is_certain);
   Container open(CgroupName cgroup, const std::string& unified_path);
+  void renew(Container& container, const std::string& unified_path);
   void start_counting(const std::string& path, Container& container);
 
   std::optional<node::CgroupMount> mount_;

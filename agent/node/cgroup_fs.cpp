@@ -85,6 +85,14 @@ std::optional<uint64_t> MemoryCgroup::id() const {
   return directory.st_ino;
 }
 
+bool MemoryCgroup::is_same(const MemoryCgroup& other) const {
+  struct stat ours {};
+  struct stat theirs {};
+  // As long as both are held, none has the other's inode.
+  if (::fstat(memory_.get(), &ours) != 0 || ::fstat(other.memory_.get(), &theirs) != 0) return false;
+  return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
 Result<std::optional<uint64_t>> MemoryCgroup::number(const char* file) const {
   return read_and_parse(memory_.get(), file, parse_bytes);
 }

@@ -39,6 +39,8 @@ class MemoryCgroup {
 
   /// By which the kernel knows it; never another cgroup's. nullopt: memory is not accounted to this one.
   std::optional<uint64_t> id() const;
+  /// False if one of them was made anew under the other's name.
+  bool is_same(const MemoryCgroup& other) const;
   /// nullopt: the cgroup was removed.
   Result<std::optional<MemoryUsage>> read() const;
 

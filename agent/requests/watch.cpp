@@ -95,11 +95,22 @@ void Watch::remove(Reason reason, const ProcessKey& key) {
   found->second.reasons.erase(reason);
   if (!found->second.reasons.empty()) return;
   const std::string cgroup = found->second.cgroup;
-  probe_.remove(found->second.counts);
+  end(found->second);
   containers_.release(found->second.container);
   processes_.erase(found);
   attach_links();
   mark_shared(cgroup);
+}
+
+/// Its connections may be closed by now, which has been counted, or are about to be, which nobody would see.
+void Watch::end(const Process& process) {
+  const auto scan = probe_.scan();
+  probe_.remove(process.counts);
+  const auto counts = probe_.read(process.counts);
+  for (size_t i = 0; counts && i < ended_.unmatched.size(); ++i) ended_.unmatched[i] += counts->target.unmatched[i];
+  if (!scan) return;
+  const auto gauges = scan->gauges.find(process.counts.id);
+  if (gauges != scan->gauges.end()) ended_.in_flight += gauges->second.in_flight;
 }
 
 /// A cgroup's links also see the cgroups below it, and see a packet only once if no link is below another.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <map>
 #include <optional>
@@ -64,6 +65,12 @@ class Watch {
   const probes::RequestProbe& probe() const { return probe_; }
   const std::vector<std::string>& routes() const { return options_.routes; }
   const Refusals& refusals() const { return refusals_; }
+  /// What had become of requests of processes that are not watched any more, if not a duration.
+  struct Ended {
+    std::array<uint64_t, REQUEST_UNMATCHED_REASONS> unmatched{};
+    uint64_t in_flight = 0;  // at the end
+  };
+  const Ended& ended() const { return ended_; }
   /// Cgroups whose traffic cannot be seen.
   size_t unattached() const { return unattached_.size(); }
   /// True while sockets of processes that were added are still to be marked.
@@ -72,6 +79,7 @@ class Watch {
  private:
   bool admit(Reason reason, const FoundProcess& found);
   std::string make_pid(const FoundProcess& found, const std::string& container) const;
+  void end(const Process& process);
   void attach_links();
   std::optional<probes::RequestProbe::Attachment> attach(const std::string& path);
   void mark_sockets(const ProcessKey& key, const Process& process);
@@ -91,6 +99,7 @@ class Watch {
   std::map<std::string, probes::RequestProbe::Attachment> links_;  // by path
   std::set<std::string> unattached_;                               // by path
   size_t marking_ = 0;
+  Ended ended_;
   std::unique_ptr<bpf::RingReader> listeners_;  // tells of new ones where the kernel does not mark them itself
 };
 

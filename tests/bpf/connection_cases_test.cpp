@@ -82,9 +82,16 @@ TEST_F(ConnectionCase, OfAProcessThatIsGone) {
   connection.write({"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n"});
   connection.begin_fill(50'000'000);
   client.receive(100'000);
-  EXPECT_EQ(in_flight(scrape(), labels), 1);
+  // Closed before the agent knows of the end, or not.
+  const auto ended = [](const Scraped& now) {
+    return now.value("manometer_http_ended_unmatched_total", {{"reason", "process_ended"}}).value_or(0) +
+           now.value("manometer_http_ended_unmatched_total", {{"reason", "server_closed"}}).value_or(0);
+  };
+  const Scraped before = scrape();
+  EXPECT_EQ(in_flight(before, labels), 1);
   gone.reset();
-  agent->scrape_until([&](const Scraped& now) { return !in_flight(now, labels); });
+  const Scraped after = agent->scrape_until([&](const Scraped& now) { return !in_flight(now, labels); });
+  EXPECT_GE(ended(after), ended(before) + 1) << "at the latest when its own series have left";
   RawServer next;  // takes its place in the agent's maps
   const auto listener_of_next = next.listen();
   await_watched(next, listener_of_next);

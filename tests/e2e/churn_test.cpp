@@ -1,6 +1,9 @@
 // The process probe under a storm of processes. Fake JVMs show that it works: no scan and no sample would tell of them
 // within the test.
 
+#include <algorithm>
+#include <csignal>
+#include <memory>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -103,6 +106,33 @@ TEST_F(Churn, AStormOfProcessesLeavesTheAgentAsItWas) {
   EXPECT_LT(own(agent_, "process_resident_memory_bytes"), bytes + kMegabyte);
   // The ring has room for four times as many events, so that even an agent that slept through it all lost none.
   EXPECT_EQ(agent_.scrape().sum("manometer_events_lost_total"), 0);
+}
+
+TEST_F(Churn, NoJvmThatStartsInAStormIsLost) {
+  constexpr int kJvms = 10;
+  constexpr int kStorm = 4000;
+  std::vector<std::unique_ptr<FakeJvmProcess>> jvms;
+  for (int i = 0; i < kJvms; ++i) {
+    burst(kStorm / kJvms);
+    jvms.push_back(std::make_unique<FakeJvmProcess>());
+  }
+  const auto is_read = [&](const auto& jvm) { return jvm->is_read_by(agent_); };
+  EXPECT_TRUE(test::eventually([&] { return std::ranges::all_of(jvms, is_read); }));
+}
+
+TEST_F(Churn, LostEventsAreCountedAndHealed) {
+  // The ring has room for 43,690 events of two for each process.
+  constexpr int kTooMany = 23000;
+  Agent stopped({"--bpf", "auto", "--scan-interval", "1s", "--sample-interval", "1s"});
+  FakeJvmProcess early;
+  ASSERT_TRUE(test::eventually([&] { return early.is_read_by(stopped); }));
+  stopped.child().signal(SIGSTOP);
+  burst(kTooMany);
+  early.end();
+  const FakeJvmProcess late;
+  stopped.child().signal(SIGCONT);
+  EXPECT_TRUE(test::eventually([&] { return late.is_read_by(stopped) && !early.is_read_by(stopped); }));
+  EXPECT_GT(stopped.scrape().value("manometer_events_lost_total", {{"reason", "process_ring_full"}}), 0);
 }
 
 }  // namespace

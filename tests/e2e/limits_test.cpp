@@ -19,6 +19,7 @@ using test::Scraped;
 class Limits : public testing::Test {
  protected:
   Limits() {
+    node_.write("cgroup/cgroup.controllers", "memory\n");
     for (const char* cgroup : {"shop", "batch", "late"}) {
       node_.write(fmt::format("cgroup/{}/cgroup.procs", cgroup), "");
       node_.write(fmt::format("cgroup/{}/memory.current", cgroup), "700000000\n");
@@ -93,6 +94,24 @@ TEST_F(Limits, TheNewestContainersAreRefused) {
   EXPECT_TRUE(knows(now, 12)) << "one more in a container that is known";
   EXPECT_FALSE(knows(now, 10) || knows(now, 11));
   EXPECT_EQ(refused(now, "jvms"), 0);
+}
+
+TEST_F(Limits, TheMinimalProfileHasFewSeries) {
+  node_.write("cgroup/shop/memory.max", "1073741824\n");
+  node_.write("cgroup/shop/memory.stat", "anon 500000000\nkernel 10000000\nshmem 1000\ninactive_file 90000000\n");
+  add(50);
+  const Agent agent({"--variant", "sidecar", "--host-proc", node_.proc(), "--host-cgroup", node_.cgroup(), "--host-log",
+                     node_.log(), "--sample-interval", "100ms", "--pressure-window", "1s", "--leak-window", "1s",
+                     "--profile", "minimal"});
+  const Scraped now = agent.scrape_until([](const Scraped& s) {
+    return s.value("manometer_jvm_leak_suspected", {{"pid", "50"}}).has_value();
+  });
+  EXPECT_TRUE(now.value("manometer_jvm_memory_pressure_load_ratio", {{"pid", "50"}}));
+  EXPECT_TRUE(now.value("manometer_container_memory_limit_bytes", {{"container", "shop"}}));
+  EXPECT_TRUE(now.all("manometer_jvm_threads").empty());
+  // Where requests are measured there are two histograms of three and two gauges more.
+  constexpr size_t kMost = 25 - 8;
+  EXPECT_LE(now.all_with("container").size(), kMost);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <memory>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -43,6 +44,29 @@ class JvmContainer : public JvmTest {
             scraped.sum("manometer_container_memory_part_bytes", anon)};
   }
 };
+
+TEST_F(JvmContainer, ACgroupMadeAnewUnderTheSamePathIsAnother) {
+  if (const auto why = Cgroup::unavailable()) MANOMETER_SKIP(*why);
+  // The end of the first JVM is not known yet when the second is found.
+  const Agent agent({"--bpf", "off", "--scan-interval", "1s", "--sample-interval", "60s"});
+  auto cgroup = std::make_unique<Cgroup>();
+  const std::string name = cgroup->name();
+  cgroup->limit(800 * kMegabyte);
+  auto jvm = std::make_unique<Jvm>(jdk(), JvmSetup{.options = {"-Xmx100m"}, .cgroup = cgroup->directory()});
+  jvm->report();
+  const auto limit_is = [&](uint64_t bytes) {
+    return agent.scrape().value("manometer_container_memory_limit_bytes", {{"container", name}}) == bytes;
+  };
+  EXPECT_TRUE(eventually([&] { return limit_is(800 * kMegabyte); }));
+  EXPECT_EQ(jvm->end(), 0);
+  cgroup.reset();
+  cgroup = std::make_unique<Cgroup>(nullptr, name);
+  cgroup->limit(600 * kMegabyte);
+  jvm = std::make_unique<Jvm>(jdk(), JvmSetup{.options = {"-Xmx100m"}, .cgroup = cgroup->directory()});
+  jvm->report();
+  EXPECT_TRUE(eventually([&] { return limit_is(600 * kMegabyte); }));
+  EXPECT_EQ(jvm->end(), 0);
+}
 
 TEST_F(JvmContainer, IsMeasuredAsTheKernelDoes) {
   if (const auto why = Cgroup::unavailable()) MANOMETER_SKIP(*why);

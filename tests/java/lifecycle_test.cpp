@@ -97,6 +97,39 @@ TEST_F(Lifecycle, AJvmThatBecomesAnotherProgramIsForgotten) {
   });
 }
 
+/// Has the next process in the agent's pid namespace get this pid.
+void make_next_pid(Agent& agent, pid_t pid) {
+  std::vector<std::string> command = in_pid_namespace_of(agent);
+  command.insert(command.end(), {"sh", "-c", fmt::format("echo {} > /proc/sys/kernel/ns_last_pid", pid - 1)});
+  ASSERT_EQ(Child(command).wait(), 0);
+}
+
+TEST_F(Lifecycle, AReusedPidIsAnotherJvm) {
+  constexpr int kAttempts = 10;  // a thread of the agent may get the pid first
+  for (const char* bpf : {"auto", "off"}) {
+    SCOPED_TRACE(bpf);
+    Agent agent({"--bpf", bpf, "--scan-interval", "1s", "--sample-interval", "100ms"}, {}, in_new_pid_namespace());
+    const JvmSetup serial{.options = {"-XX:+UseSerialGC"}, .launcher = in_pid_namespace_of(agent)};
+    const JvmSetup parallel{.options = {"-XX:+UseParallelGC"}, .launcher = in_pid_namespace_of(agent)};
+    auto jvm = std::make_unique<Jvm>(jdk(), serial);
+    jvm->report();
+    const LabelMap labels = jvm->labels();
+    expect_found(agent, labels);
+    for (int attempt = 0; attempt == 0 || (jvm->labels() != labels && attempt < kAttempts); ++attempt) {
+      jvm->signal(SIGKILL);
+      jvm->child().wait();
+      make_next_pid(agent, std::stoi(labels.at("pid")));
+      jvm = std::make_unique<Jvm>(jdk(), parallel);
+      jvm->report();
+    }
+    ASSERT_EQ(jvm->labels(), labels);
+    expect_followed(agent, *jvm, "hsperfdata");
+    const auto info = agent.scrape().all("manometer_jvm_info", labels);
+    ASSERT_EQ(info.size(), 1U);
+    EXPECT_EQ(info[0].labels.at("collector"), "Parallel");
+  }
+}
+
 TEST_F(Lifecycle, AnAgentInAPidNamespaceFollowsTheJvmsInThere) {
   Agent agent(kEventsAlone, {}, in_new_pid_namespace());
   skip_without_probe(agent);

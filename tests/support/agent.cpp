@@ -46,6 +46,13 @@ std::vector<metrics::Sample> Scraped::all(const std::string& name, const LabelMa
   return out;
 }
 
+std::vector<metrics::Sample> Scraped::all_with(const std::string& label) const {
+  std::vector<metrics::Sample> out;
+  std::ranges::copy_if(samples_, std::back_inserter(out),
+                       [&](const metrics::Sample& sample) { return sample.labels.contains(label); });
+  return out;
+}
+
 std::optional<double> Scraped::value(const std::string& name, const LabelMap& labels) const {
   const auto found = all(name, labels);
   if (found.empty()) return std::nullopt;

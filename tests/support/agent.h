@@ -25,6 +25,8 @@ class Scraped {
   /// Sum over all samples with this name that have these labels.
   double sum(const std::string& name, const LabelMap& labels = {}) const;
   size_t size() const { return samples_.size(); }
+  /// Those that have this label.
+  std::vector<metrics::Sample> all_with(const std::string& label) const;
   std::vector<metrics::Sample> all(const std::string& name, const LabelMap& labels = {}) const;
 
  private:

@@ -57,6 +57,21 @@ TEST_F(IndexTest, MemoryIsReadWhereThereIsSome) {
   EXPECT_FALSE(without_controller.all().at(without_controller.acquire({{"", "/app"}})).memory);
 }
 
+TEST_F(IndexTest, ACgroupMadeAnewUnderThePathIsAnother) {
+  fake_.write("cgroup/app/cgroup.procs", "");
+  fake_.write("cgroup/app/memory.current", "1\n");
+  Index containers = index();
+  const std::string key = containers.acquire({{"", "/app"}});
+  std::filesystem::rename(fake_.cgroup() + "/app", fake_.cgroup() + "/old");
+  fake_.write("cgroup/app/cgroup.procs", "");
+  fake_.write("cgroup/app/memory.current", "2\n");
+  containers.acquire({{"", "/app"}});
+  const auto usage = containers.all().at(key).memory->read();
+  ASSERT_TRUE(usage && *usage);
+  EXPECT_EQ((*usage)->usage_bytes, 2U);
+  EXPECT_EQ(containers.all().at(key).processes, 2U);
+}
+
 constexpr TimePoint kStart{};
 constexpr std::chrono::seconds kMaxAge{5};
 
