@@ -1,0 +1,208 @@
+// On which libraries the programs for JVMs are, and what is kept of a JVM. The JVMs are processes that map a library
+// with the places of libjvm.
+
+#include "agent/jvm/gc_watch.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <dlfcn.h>
+#include <filesystem>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <sys/mount.h>
+#include <system_error>
+#include <unistd.h>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/child.h"
+#include "tests/support/forked.h"
+#include "tests/support/temp_dir.h"
+
+namespace manometer::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A process that maps it.
+std::unique_ptr<Forked> mapping(const fs::path& library) {
+  return std::make_unique<Forked>([&] {
+    if (::dlopen(library.c_str(), RTLD_NOW) == nullptr) throw std::runtime_error(::dlerror());
+    return std::string();
+  });
+}
+
+ProcessKey key_of(const Forked& process) {
+  return {process.pid(), 1};
+}
+
+class GcWatchTest : public testing::Test {
+ protected:
+  GcWatchTest() : registry_(loop_, pool_, index_, log_, refusals_, {}) {}
+
+  void SetUp() override {
+    auto probe = probes::GcProbe::open(0, {1000}, 200);
+    ASSERT_TRUE(probe.ok()) << probe.error().message();
+    probe_ = *std::move(probe);
+    links_at_rest_ = links();
+    gc_ = std::make_unique<jvm::GcWatch>(loop_, pool_, *probe_, log_);
+    gc_->follow(registry_);
+  }
+
+  void TearDown() override {
+    EXPECT_TRUE(!gc_ || gc_->stop());
+    EXPECT_TRUE(pool_.stop());
+  }
+
+  /// Of programs to places, that this process holds: links, or perf events before there were such links.
+  size_t links() const {
+    size_t count = 0;
+    for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+      std::error_code gone;
+      const std::string to = fs::read_symlink(entry, gone);
+      count += to.find(probe_->at_once() ? "bpf_link" : "perf_event") != std::string::npos ? 1U : 0U;
+    }
+    return count;
+  }
+
+  fs::path make_library(const std::string& directory) const {
+    fs::path library = work_.path() / directory / "libjvm.so";
+    fs::create_directories(library.parent_path());
+    fs::copy(MANOMETER_FAKE_HOTSPOT, library);
+    return library;
+  }
+
+  void look_at(const Forked& process) {
+    const auto proc = node::ProcFs::open("/proc");
+    const auto found = proc->process(process.pid());
+    const jvm::PerfReader reader(**found);
+    registry_.on_looked_at(key_of(process), reader);
+  }
+
+  bool run_until(const std::function<bool()>& condition) {
+    return eventually([&] {
+      loop_.restart();
+      loop_.run_for(std::chrono::milliseconds(1));
+      return condition();
+    });
+  }
+
+  TempDir work_;
+  boost::asio::io_context loop_{1};
+  BlockingPool pool_{loop_};
+  LogOnce log_;
+  container::Index index_{std::nullopt, log_};
+  Refusals refusals_{log_};
+  jvm::Registry registry_;
+  std::unique_ptr<probes::GcProbe> probe_;
+  std::unique_ptr<jvm::GcWatch> gc_;
+  size_t links_at_rest_ = 0;
+};
+
+TEST_F(GcWatchTest, IsOnALibraryAsLongAsSomebodyUsesIt) {
+  const fs::path library = make_library("jdk");
+  const auto one = mapping(library);
+  const auto other = mapping(library);
+  look_at(*one);
+  look_at(*other);
+  ASSERT_TRUE(run_until([&] { return gc_->tells_stops(key_of(*one)) && gc_->tells_stops(key_of(*other)); }));
+  const size_t of_library = links() - links_at_rest_;
+  EXPECT_EQ(of_library, probe_->at_once() ? 1U : 5U);
+  gc_->remove(key_of(*one));
+  EXPECT_TRUE(gc_->tells_stops(key_of(*other)));
+  gc_->remove(key_of(*other));
+  EXPECT_TRUE(run_until([&] { return links() == links_at_rest_; }));
+}
+
+TEST_F(GcWatchTest, LeavesNothingOfAJvmThatIsFoundAgainWhileItsLibraryOpens) {
+  const auto jvm = mapping(make_library("jdk"));
+  look_at(*jvm);
+  gc_->remove(key_of(*jvm));
+  look_at(*jvm);
+  ASSERT_TRUE(run_until([&] { return gc_->tells_stops(key_of(*jvm)); }));
+  gc_->remove(key_of(*jvm));
+  EXPECT_TRUE(run_until([&] { return links() == links_at_rest_; }));
+}
+
+/// Two overlays have two devices, and the kernel would run a program for each of them in both.
+TEST_F(GcWatchTest, IsOnceOnTheLibraryOfTwoContainersOfOneImage) {
+  const fs::path library = make_library("image");
+  std::vector<std::unique_ptr<Forked>> jvms;
+  for (const char* container : {"a", "b"}) {
+    const fs::path root = work_.path() / container;
+    fs::create_directories(root);
+    fs::create_directories(work_.path() / "none");
+    const std::string layers = "lowerdir=" + library.parent_path().string() + ":" + (work_.path() / "none").string();
+    ASSERT_EQ(::mount("overlay", root.c_str(), "overlay", MS_RDONLY, layers.c_str()), 0) << std::strerror(errno);
+    jvms.push_back(mapping(root / "libjvm.so"));
+    look_at(*jvms.back());
+  }
+  EXPECT_TRUE(run_until([&] { return gc_->tells_stops(key_of(*jvms[0])) && gc_->tells_stops(key_of(*jvms[1])); }));
+  EXPECT_EQ(links() - links_at_rest_, probe_->at_once() ? 1U : 5U);
+  for (const auto& jvm : jvms) gc_->remove(key_of(*jvm));
+  jvms.clear();
+  for (const char* container : {"a", "b"}) {
+    const fs::path root = work_.path() / container;
+    EXPECT_TRUE(run_until([&] { return ::umount(root.c_str()) == 0; })) << "it stays busy: " << std::strerror(errno);
+  }
+}
+
+TEST_F(GcWatchTest, LeavesOutTheLibrariesBeyondAHundredAndTwentyEight) {
+  constexpr size_t kMost = 128;
+  std::vector<std::unique_ptr<Forked>> jvms;
+  for (size_t i = 0; i <= kMost; ++i) {
+    jvms.push_back(mapping(make_library("jdk" + std::to_string(i))));
+    look_at(*jvms.back());
+  }
+  EXPECT_TRUE(run_until([&] { return !gc_->is_any_pending(); }));
+  EXPECT_EQ(std::ranges::count_if(jvms, [&](const auto& jvm) { return gc_->tells_stops(key_of(*jvm)); }),
+            static_cast<std::ptrdiff_t>(kMost));
+}
+
+latency_histogram some_pauses() {
+  latency_histogram pauses{};
+  pauses.counts[0] = 100;
+  return pauses;
+}
+
+TEST(GcProbe, BeginsFromNothingWithEachWatch) {
+  const auto probe = probes::GcProbe::open(0, {1000}, 2);
+  ASSERT_TRUE(probe.ok()) << probe.error().message();
+  constexpr pid_t kPid = 7;
+  ASSERT_TRUE((*probe)->watch(kPid, {}).ok());
+  const bpf_map* histograms = ::bpf_object__find_map_by_name((*probe)->object(), "gc_histograms");
+  const gc_histogram_key key{kPid, 0};
+  const latency_histogram pauses = some_pauses();
+  ASSERT_EQ(::bpf_map_update_elem(::bpf_map__fd(histograms), &key, &pauses, BPF_ANY), 0);
+  ASSERT_TRUE((*probe)->watch(kPid, {}).ok());
+  latency_histogram left{};
+  EXPECT_NE(::bpf_map_lookup_elem(::bpf_map__fd(histograms), &key, &left), 0);
+}
+
+/// A JVM that starts slowly shows its counters after it was looked at.
+TEST(GcProbe, TakesOtherWordsAndKeepsWhatItCounted) {
+  const auto probe = probes::GcProbe::open(0, {1000}, 2);
+  ASSERT_TRUE(probe.ok()) << probe.error().message();
+  constexpr pid_t kPid = 7;
+  ASSERT_TRUE((*probe)->watch(kPid, {}).ok());
+  const bpf_map* processes = ::bpf_object__find_map_by_name((*probe)->object(), "gc_processes");
+  gc_process process = *(*probe)->read(kPid);
+  process.safepoints = 3;
+  ASSERT_EQ(::bpf_map_update_elem(::bpf_map__fd(processes), &kPid, &process, BPF_EXIST), 0);
+  gc_words words{};
+  words.cause = 4711;
+  (*probe)->set_words(kPid, words);
+  EXPECT_EQ((*probe)->read(kPid)->words.cause, 4711U);
+  EXPECT_EQ((*probe)->read(kPid)->safepoints, 3U);
+  (*probe)->set_words(kPid + 1, words);
+  EXPECT_FALSE((*probe)->read(kPid + 1)) << "who is not watched";
+}
+
+}  // namespace
+}  // namespace manometer::test
