@@ -143,8 +143,27 @@ def series(row, binary, directory):
                 row(f"  {name}", f"{number / jvms:.2f}")
 
 
+def flood(row, binary, directory):
+    """Ten times as many JVMs as the agent takes: what it costs to refuse them, beside a node that is just full."""
+    for jvms in (500, 5000):
+        arguments = fake_node.make(directory / f"flood-{jvms}", jvms)
+        with Agent(binary, arguments) as agent:
+            refused = f'limit="jvms"}} {jvms - 500}'
+            deadline = time.monotonic() + PATIENCE
+            while not any(line.startswith("manometer_refused_total{") and refused in line for line in agent.samples()):
+                if time.monotonic() > deadline:
+                    raise RuntimeError("they are not refused")
+                time.sleep(0.5)
+            cpu, began = agent.cpu_ms(), time.monotonic()
+            time.sleep(CALM_S)
+            share = (agent.cpu_ms() - cpu) / (time.monotonic() - began) / 10
+            rss, descriptors, _ = held(agent)
+            row(f"{jvms} JVMs, --max-jvms 500", f"{share:.2f} % of a core, RSS {rss:.1f} MB, {descriptors} descriptors")
+
+
 def rows(row, binary, program, directory):
     series(row, binary, directory)
+    flood(row, binary, directory)
     with Agent(binary, ["--scan-interval", "10s"]) as agent:
         jvms = sum(line.startswith("manometer_jvm_info{") for line in agent.samples())
         row(f"this machine's own {jvms} JVMs: BPF maps", f"{map_mb(agent):.1f} MB", "<= 32 MB")
