@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import re
 import subprocess
 import tempfile
 import time
@@ -62,22 +61,11 @@ def lost(agent):
     return {labels["reason"]: int(value) for _, labels, value in samples if value > 0}
 
 
-def map_mb(agent):
-    """What the kernel charges for the agent's BPF maps, each counted once."""
-    maps = {}
-    for file in pathlib.Path(f"/proc/{agent.process.pid}/fdinfo").iterdir():
-        text = file.read_text()
-        number, bytes_held = re.search(r"map_id:\s+(\d+)", text), re.search(r"memlock:\s+(\d+)", text)
-        if number and bytes_held:  # an iterator's link has the first alone
-            maps[number[1]] = int(bytes_held[1])
-    return sum(maps.values()) / 1e6
-
-
 def held(agent):
     """RSS in MB, descriptors, MB of BPF maps."""
     time.sleep(0.25)  # else /metrics could still be the one before
     return (series_value(agent.samples(), "process_resident_memory_bytes") / 1e6,
-            int(series_value(agent.samples(), "process_open_fds")), map_mb(agent))
+            int(series_value(agent.samples(), "process_open_fds")), agent.map_mb())
 
 
 def calm(row, agent):
@@ -143,11 +131,30 @@ def series(row, binary, directory):
                 row(f"  {name}", f"{number / jvms:.2f}")
 
 
+def flood(row, binary, directory):
+    """Ten times as many JVMs as the agent takes: what it costs to refuse them, beside a node that is just full."""
+    for jvms in (500, 5000):
+        arguments = fake_node.make(directory / f"flood-{jvms}", jvms)
+        with Agent(binary, arguments) as agent:
+            refused = f'limit="jvms"}} {jvms - 500}'
+            deadline = time.monotonic() + PATIENCE
+            while not any(line.startswith("manometer_refused_total{") and refused in line for line in agent.samples()):
+                if time.monotonic() > deadline:
+                    raise RuntimeError("they are not refused")
+                time.sleep(0.5)
+            cpu, began = agent.cpu_ms(), time.monotonic()
+            time.sleep(CALM_S)
+            share = (agent.cpu_ms() - cpu) / (time.monotonic() - began) / 10
+            rss, descriptors, _ = held(agent)
+            row(f"{jvms} JVMs, --max-jvms 500", f"{share:.2f} % of a core, RSS {rss:.1f} MB, {descriptors} descriptors")
+
+
 def rows(row, binary, program, directory):
     series(row, binary, directory)
+    flood(row, binary, directory)
     with Agent(binary, ["--scan-interval", "10s"]) as agent:
         jvms = sum(line.startswith("manometer_jvm_info{") for line in agent.samples())
-        row(f"this machine's own {jvms} JVMs: BPF maps", f"{map_mb(agent):.1f} MB", "<= 32 MB")
+        row(f"this machine's own {jvms} JVMs: BPF maps", f"{agent.map_mb():.1f} MB", "<= 32 MB")
         calm(row, agent)
         spawn(2000)  # so that what is allocated once is there
         storm(row, agent, program, directory)

@@ -82,6 +82,16 @@ class Agent:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(rf"{field}:\s+(\d+)", status).group(1)) * 1024 / 1e6
 
+    def map_mb(self):
+        """What the kernel charges for the agent's BPF maps, each counted once."""
+        maps = {}
+        for file in pathlib.Path(f"/proc/{self.process.pid}/fdinfo").iterdir():
+            text = file.read_text()
+            number, bytes_held = re.search(r"map_id:\s+(\d+)", text), re.search(r"memlock:\s+(\d+)", text)
+            if number and bytes_held:  # an iterator's link has the first alone
+                maps[number[1]] = int(bytes_held[1])
+        return sum(maps.values()) / 1e6
+
     def scrape_cpu_ms(self, headers):
         before = self.cpu_ms()
         self.get("/metrics", headers)
