@@ -193,7 +193,8 @@ void App::run() {
   const bool gc_stopped = !parts_->gc || parts_->gc->stop();
   if (parts_->watch->stop() && gc_stopped) return;
   // A thread in a read that does not end cannot be joined, and must not keep us.
-  spdlog::warn("{} reads hang; leaving them behind", parts_->watch->pool().stuck());
+  const size_t stuck = parts_->watch->pool().stuck() + (parts_->gc ? parts_->gc->stuck() : 0);
+  spdlog::warn("{} reads hang; leaving them behind", stuck);
   spdlog::shutdown();
   ::_exit(0);
 }

@@ -115,7 +115,8 @@ void add_buckets(CLI::App& command, std::vector<double>& bounds) {
   command
       .add_option_function<std::string>(
           flag, [&bounds, flag](const std::string& text) { bounds = parse_buckets(flag, text); },
-          "Bounds of the histograms of requests, in ascending seconds")
+          "Bounds of the histograms of requests and GC pauses, in ascending seconds; processing has every second of "
+          "them, transfer and pauses every third")
       ->envname(environment_name(flag))
       ->type_name("LIST")
       ->default_str(fmt::format("{}", fmt::join(bounds, ",")));

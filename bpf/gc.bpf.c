@@ -13,11 +13,13 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* By the thread's pid and its process's in the initial namespace. What a killed thread leaves, the agent deletes. */
+/*
+ * By the thread's pid and its process's in the initial namespace. What a killed thread leaves, the agent deletes.
+ * Allocated at once: kernels before 6.1 warn of a map that programs like ours have to allocate for.
+ */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, GC_THREADS);
-  __uint(map_flags, BPF_F_NO_PREALLOC);
   __type(key, __u64);
   __type(value, struct gc_wait);
 } gc_waits SEC(".maps");

@@ -5,7 +5,7 @@
 
 #include "histogram.h"
 
-#define GC_THREADS 16384 /* threads that wait for memory at once, of all JVMs */
+#define GC_THREADS 8192  /* threads that wait for memory at once, of all JVMs */
 #define GC_MEAN_SERIES 4 /* histograms of one JVM for which there is room if all have as many */
 #define GC_COLLECTORS 3  /* that a JVM has at most */
 #define GC_SERIES 12     /* histograms of one JVM; one more follows, for the rest */

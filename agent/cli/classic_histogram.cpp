@@ -18,18 +18,21 @@ ClassicHistogram ClassicHistogram::since(const ClassicHistogram& before) const {
   return out;
 }
 
-std::optional<double> ClassicHistogram::quantile(double q) const {
+std::optional<Quantile> ClassicHistogram::quantile(double q) const {
   if (!(count() > 0)) return std::nullopt;
   const double rank = q * count();
   double low = 0;
   double below = 0;
   for (const auto& [le, cumulative] : cumulative_) {
-    if (std::isinf(le)) return low;
-    if (cumulative >= rank && cumulative > below) return low + (le - low) * (rank - below) / (cumulative - below);
+    if (std::isinf(le)) break;
+    if (cumulative >= rank && cumulative > below) {
+      if (low == 0) return Quantile{le, true};
+      return Quantile{low + (le - low) * (rank - below) / (cumulative - below), false};
+    }
     low = le;
     below = cumulative;
   }
-  return low;
+  return Quantile{low, false};
 }
 
 }  // namespace manometer::cli

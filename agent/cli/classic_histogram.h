@@ -5,6 +5,14 @@
 
 namespace manometer::cli {
 
+/// Seconds; below: it is known to be less than that, and nothing else.
+struct Quantile {
+  double seconds;
+  bool below;
+
+  bool operator==(const Quantile&) const = default;
+};
+
 /// A Prometheus histogram as it is read back from its _bucket samples.
 class ClassicHistogram {
  public:
@@ -16,8 +24,9 @@ class ClassicHistogram {
   ClassicHistogram since(const ClassicHistogram& before) const;
 
   /// By linear interpolation within the bucket that has it, as PromQL's histogram_quantile does: a quantile above the
-  /// highest bound is that bound. nullopt if nothing was counted.
-  std::optional<double> quantile(double q) const;
+  /// highest bound is that bound. In the first bucket it is below its bound: to interpolate from 0 would invent digits.
+  /// nullopt if nothing was counted.
+  std::optional<Quantile> quantile(double q) const;
 
  private:
   std::map<double, double> cumulative_;  // by le

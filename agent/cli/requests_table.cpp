@@ -11,7 +11,6 @@
 
 #include "agent/base/log.h"
 #include "agent/base/text.h"
-#include "agent/cli/classic_histogram.h"
 
 namespace manometer::cli {
 namespace {
@@ -103,10 +102,15 @@ std::string duration(std::optional<double> seconds) {
   return finite(seconds) ? human_duration(*seconds) : "-";
 }
 
+std::string duration(const std::optional<Quantile>& quantile) {
+  if (!quantile) return "-";
+  return (quantile->below ? "<" : "") + duration(quantile->seconds);
+}
+
 /// A line of cells, one below the other for all lines; cells at the end may be missing.
 void write_line(std::string& out, const std::string& who, const std::vector<std::string>& cells) {
-  constexpr size_t kWho = 20;
-  constexpr std::array<size_t, 9> kWidths{6, 4, 3, 5, 5, 8, 5, 6, 9};
+  constexpr size_t kWho = 19;
+  constexpr std::array<size_t, 9> kWidths{6, 4, 3, 6, 6, 6, 6, 6, 9};
   std::string line = fmt::format("{:<{}}", fit(who, kWho), kWho);
   for (size_t i = 0; i < cells.size(); ++i)
     fmt::format_to(std::back_inserter(line), " {:>{}}", fit(cells[i], kWidths[i]), kWidths[i]);
@@ -159,14 +163,16 @@ std::vector<RequestsRow> make_requests_rows(const std::optional<TopScrape>& befo
     if (came > 0) row.error_ratio = find(errors, key).value_or(0) / came;
     rows.push_back(std::move(row));
   }
-  std::ranges::stable_sort(rows, std::greater<>(), [](const RequestsRow& row) { return row.queue.p99.value_or(-1); });
+  std::ranges::stable_sort(rows, std::greater<>(), [](const RequestsRow& row) {
+    return row.queue.p99.value_or(Quantile{-1, true}).seconds;
+  });
   return rows;
 }
 
 std::string draw_requests(const std::vector<RequestsRow>& rows) {
   if (rows.empty()) return "";
   std::string out = "REQUESTS (quantiles are interpolated within buckets, as by histogram_quantile)\n";
-  write_line(out, "CONTAINER, PID", {"REQ/S", "ERR%", "", "QUEUE", "PROC", "TRANSFER", "TOTAL", "UNREAD", "IN FLIGHT"});
+  write_line(out, "CONTAINER, PID", {"REQ/S", "ERR%", "", "QUEUE", "PROC", "XFER", "TOTAL", "UNREAD", "IN FLIGHT"});
   for (const RequestsRow& row : rows) {
     write_line(
         out, row.who,

@@ -5,14 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "agent/cli/classic_histogram.h"
 #include "agent/cli/top_scrape.h"
 
 namespace manometer::cli {
 
-/// Quantiles of one stage in seconds; nullopt where no request came.
+/// Quantiles of one stage; nullopt where no request came.
 struct StageQuantiles {
-  std::optional<double> p50;
-  std::optional<double> p99;
+  std::optional<Quantile> p50;
+  std::optional<Quantile> p99;
 };
 
 /// The requests to one process between two scrapes. What is not known is nullopt.

@@ -97,9 +97,9 @@ std::span<const Metric> HttpRequests::metrics() const {
 void HttpRequests::add_counts(metrics::Batch& batch, const metrics::Labels& target,
                               const probes::RequestProbe::Counts& counts) const {
   for (size_t stage = 0; stage < kStages.size(); ++stage)
-    batch.add_histogram(kStages[stage], target, {}, stage == REQUEST_QUEUE ? buckets_ : coarse_, counts.stages[stage]);
+    batch.add_histogram(kStages[stage], target, {}, stage_buckets_[stage], counts.stages[stage]);
   for (const auto& series : counts.durations)
-    batch.add_histogram(kDuration, target, labels_of(series, requests_->routes()), buckets_, series.histogram);
+    batch.add_histogram(kDuration, target, labels_of(series, requests_->routes()), duration_buckets_, series.histogram);
   for (size_t reason = 0; reason < kReasons.size(); ++reason) {
     batch.add(kUnmatched, target, {{"reason", std::string(kReasons[reason])}},
               static_cast<double>(counts.target.unmatched[reason]));

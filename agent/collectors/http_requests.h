@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+
 #include "agent/collectors/collector.h"
 #include "agent/requests/watch.h"
 
@@ -10,7 +12,9 @@ class HttpRequests : public Collector {
  public:
   /// requests: nullptr if they are not measured. Both must outlive the collector.
   HttpRequests(const requests::Watch* requests, const metrics::Buckets& buckets)
-      : requests_(requests), buckets_(buckets), coarse_(buckets.coarse()) {}
+      : requests_(requests),
+        duration_buckets_(buckets),
+        stage_buckets_{buckets, buckets.coarse(2), buckets.coarse(3)} {}
 
   std::string_view name() const override { return "http_requests"; }
   std::span<const metrics::Metric> metrics() const override;
@@ -21,8 +25,9 @@ class HttpRequests : public Collector {
                   const probes::RequestProbe::Counts& counts) const;
 
   const requests::Watch* requests_;
-  const metrics::Buckets& buckets_;
-  metrics::Buckets coarse_;  // of the stages that no scaling goes by
+  const metrics::Buckets& duration_buckets_;
+  /// The fewer the less one scales by them: a JVM has 150 series at most by default.
+  std::array<metrics::Buckets, REQUEST_STAGES> stage_buckets_;
 };
 
 }  // namespace manometer::collectors

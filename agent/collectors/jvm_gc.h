@@ -12,7 +12,7 @@ class JvmGc : public Collector {
  public:
   /// gc: nullptr if it is not measured. Both must outlive the collector.
   JvmGc(const jvm::Registry& jvms, const jvm::GcWatch* gc, const metrics::Buckets& buckets)
-      : jvms_(jvms), gc_(gc), buckets_(buckets.coarse()) {}
+      : jvms_(jvms), gc_(gc), buckets_(buckets.coarse(3)) {}
 
   std::string_view name() const override { return "jvm_gc"; }
   std::span<const metrics::Metric> metrics() const override;

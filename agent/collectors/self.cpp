@@ -100,7 +100,8 @@ void Self::add_jvms(metrics::Batch& batch) const {
   add_unmeasured(batch);
   add_refused(batch);
   batch.add(kDenied, {}, static_cast<double>(sources_.discovery.denied()));
-  batch.add(kBlocked, {}, static_cast<double>(sources_.pool.stuck()));
+  const size_t of_libraries = sources_.gc == nullptr ? 0 : sources_.gc->stuck();
+  batch.add(kBlocked, {}, static_cast<double>(sources_.pool.stuck() + of_libraries));
 }
 
 void Self::add_refused(metrics::Batch& batch) const {

@@ -1,6 +1,7 @@
 #include "agent/container/name_watch.h"
 
 #include <array>
+#include <cerrno>
 #include <sys/inotify.h>
 #include <unistd.h>
 #include <utility>
@@ -9,9 +10,14 @@ namespace manometer::container {
 namespace {
 
 /// Has changes told of from before they are looked for. Again and again: a directory may be there now, or be a new one.
-void watch_directories(int inotify, const std::string& log_root) {
-  for (const char* name : {"/pods", "/containers"})
-    ::inotify_add_watch(inotify, (log_root + name).c_str(), IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+/// What is not there is no error of this.
+Result<void> watch_directories(int inotify, const std::string& log_root) {
+  for (const char* name : {"/pods", "/containers"}) {
+    const std::string path = log_root + name;
+    const int watch = ::inotify_add_watch(inotify, path.c_str(), IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+    if (watch < 0 && errno != ENOENT) return Error::from_errno("watch " + path);
+  }
+  return {};
 }
 
 }  // namespace
@@ -24,7 +30,7 @@ NameWatch::NameWatch(boost::asio::io_context& loop, BlockingPool& pool, Index& c
     changes_.assign(inotify);
     wait_for_change();
   } else {
-    log_.warn("inotify", "names of pods are looked for by the scan only: " + Error::from_errno("inotify").message());
+    warn_of_delay(Error::from_errno("inotify"));
   }
   containers_.on_unnamed = [this] { look(); };
 }
@@ -57,14 +63,19 @@ void NameWatch::look() {
   const int inotify = changes_.is_open() ? changes_.native_handle() : -1;
   pool_.run(
       [inotify, log_root = options_.log_root, unnamed = std::move(unnamed)] {
-        watch_directories(inotify, log_root);
-        return find_pod_names(log_root, unnamed);
+        auto watched = inotify < 0 ? Result<void>() : watch_directories(inotify, log_root);
+        return std::pair(std::move(watched), find_pod_names(log_root, unnamed));
       },
-      [this](const Result<std::vector<Named>>& found) {
+      [this](const std::pair<Result<void>, Result<std::vector<Named>>>& looked) {
         looking_ = false;
-        take(found);
+        if (!looked.first) warn_of_delay(looked.first.error());
+        take(looked.second);
         if (std::exchange(again_, false)) look();
       });
+}
+
+void NameWatch::warn_of_delay(const Error& error) {
+  log_.warn("inotify", "names of pods are looked for by the scan only: " + error.message());
 }
 
 void NameWatch::take(const Result<std::vector<Named>>& found) {

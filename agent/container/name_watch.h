@@ -34,6 +34,7 @@ class NameWatch {
 
  private:
   void look();
+  void warn_of_delay(const Error& error);
   void take(const Result<std::vector<Named>>& found);
   void wait_for_change();
 

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include <fmt/format.h>
+
 #include "agent/jvm/perf_region.h"
 #include "agent/node/mapped_file.h"
 #include "agent/node/read_file.h"
@@ -46,25 +48,22 @@ Result<std::optional<GcWatch::Opened>> GcWatch::open_libjvm(const node::Process&
 }
 
 void GcWatch::follow(Registry& registry) {
-  registry.on_looked_at = [this](const ProcessKey& key, const PerfReader& reader) {
-    const JvmIdentity* identity = reader.identity();
-    add(key, reader.process(), reader.words(), identity != nullptr && is_zgc(identity->collector));
-  };
+  registry.on_looked_at = [this](const ProcessKey& key, const PerfReader& reader) { add(key, reader); };
   registry.read_stalls = [this](const ProcessKey& key) { return stalls(key); };
 }
 
-void GcWatch::add(const ProcessKey& key, const node::Process& process, const gc_words& words, bool with_stalls) {
+void GcWatch::add(const ProcessKey& key, const PerfReader& reader) {
   const auto [known, fresh] = jvms_.try_emplace(key);
   Known& jvm = known->second;
-  jvm.words = words;
-  jvm.with_stalls = with_stalls;
-  if (!fresh) {  // what it did not have when it was looked at before
-    probe_.set_words(key.pid, words);
-    return;
+  if (const JvmIdentity* identity = reader.identity()) {
+    jvm.words = reader.words();
+    jvm.with_stalls = is_zgc(identity->collector);
+    if (!fresh) probe_.set_words(key.pid, jvm.words);  // it had none when it was looked at before
   }
+  if (!fresh) return;
   jvm.number = ++last_number_;
   jvm.added_at = now();
-  pool_.run([process] { return open_libjvm(process); },
+  pool_.run([process = reader.process()] { return open_libjvm(process); },
             [this, key, number = jvm.number](Result<std::optional<Opened>> opened) {
               this->opened(key, number, std::move(opened));
             });
@@ -82,12 +81,10 @@ void GcWatch::opened(const ProcessKey& key, uint64_t number, Result<std::optiona
 }
 
 void GcWatch::use(const ProcessKey& key, Opened opened) {
-  // Each takes the kernel some hundredths of a second when we end, and who has many makes them himself.
-  constexpr size_t kMaxLibraries = 128;
   Known& jvm = jvms_[key];
   if (libraries_.size() >= kMaxLibraries && !libraries_.contains(opened.key)) {
     jvm.pending = false;
-    warn(Error("JVMs of more than 128 different libjvm.so"));
+    warn(Error(fmt::format("JVMs of more than {} different libjvm.so", kMaxLibraries)));
     return;
   }
   jvm.library = opened.key;

@@ -28,8 +28,9 @@ class GcWatch {
 
   /// As of BlockingPool.
   bool stop() { return libraries_pool_.stop(); }
+  size_t stuck() const { return libraries_pool_.stuck(); }
 
-  /// Adds the JVMs that it reads from now on, and lends it what is known of their waits. Who forgets a JVM calls
+  /// Adds the JVMs that it looks at from now on, and lends it what is known of their waits. Who forgets a JVM calls
   /// remove().
   void follow(Registry& registry);
   void remove(const ProcessKey& key);
@@ -82,14 +83,13 @@ class GcWatch {
   struct Known {
     uint64_t number = 0;  // the same of a JVM
     gc_words words;
-    bool with_stalls = false;
+    bool with_stalls = false;  // its collector makes threads wait (ZGC does)
     bool pending = true;
     TimePoint added_at = {};
     std::optional<LibraryKey> library = {};
   };
 
-  /// with_stalls: its collector makes threads wait (ZGC does).
-  void add(const ProcessKey& key, const node::Process& process, const gc_words& words, bool with_stalls);
+  void add(const ProcessKey& key, const PerfReader& reader);
   /// nullopt: the process is gone, or has no libjvm any more.
   static Result<std::optional<Opened>> open_libjvm(const node::Process& process);
   void opened(const ProcessKey& key, uint64_t number, Result<std::optional<Opened>> opened);
@@ -102,6 +102,8 @@ class GcWatch {
   const Attached* attached_to(const Known& jvm) const;
   void warn(const Error& error);
 
+  // Each takes the kernel some hundredths of a second when we end, and who has many makes them himself.
+  static constexpr size_t kMaxLibraries = 128;
   // A file that hangs keeps one; each waits for the kernel, and reads of JVMs must not wait for them.
   static constexpr size_t kMaxThreads = 32;
 

@@ -53,11 +53,10 @@ Buckets::Buckets(std::vector<double> classic_seconds) : classic_seconds_(std::mo
   bounds_ns_.erase(repeated.begin(), repeated.end());
 }
 
-Buckets Buckets::coarse() const {
-  constexpr size_t kStep = 3;
+Buckets Buckets::coarse(size_t step) const {
   Buckets out = *this;
   out.classic_seconds_.clear();
-  for (size_t i = (classic_seconds_.size() - 1) % kStep; i < classic_seconds_.size(); i += kStep)
+  for (size_t i = (classic_seconds_.size() - 1) % step; i < classic_seconds_.size(); i += step)
     out.classic_seconds_.push_back(classic_seconds_[i]);
   return out;
 }

@@ -33,8 +33,8 @@ class Buckets {
   /// Inclusive upper bounds, ascending.
   const std::vector<uint64_t>& bounds_ns() const { return bounds_ns_; }
   const std::vector<double>& classic_seconds() const { return classic_seconds_; }
-  /// The same slots, and of the classic bounds every third, counted from the last: for what there is much of.
-  Buckets coarse() const;
+  /// The same slots, and of the classic bounds every step-th, counted from the last: for what there is much of.
+  Buckets coarse(size_t step) const;
 
   /// Counts at or below each classic bound, and of all last (le="+Inf").
   std::vector<uint64_t> cumulative(std::span<const uint64_t> slots) const;

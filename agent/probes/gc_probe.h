@@ -40,7 +40,7 @@ class GcProbe {
   void set_words(pid_t pid, const gc_words& words) const;
   void forget(pid_t pid) const;
   /// Threads of it that were killed while they waited would keep their places, and lend their beginning to a later
-  /// wait. Safe on any thread; takes 50 ms if all of GC_THREADS wait.
+  /// wait. Safe on any thread; takes 25 ms if all of GC_THREADS wait.
   void forget_waits(pid_t pid) const;
   /// nullopt: it is not watched.
   std::optional<gc_process> read(pid_t pid) const;

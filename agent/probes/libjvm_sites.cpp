@@ -108,26 +108,29 @@ std::optional<uint64_t> file_offset(std::span<const Elf64_Phdr> segments, uint64
   return address - found->p_vaddr + found->p_offset;
 }
 
-/// The text at an offset of a section of names, up to its end or the section's, cut at Size - 1 bytes. "" if it is not
-/// in there or cannot be read.
+/// The text at an offset of a section of names, up to its end or the section's, cut at Size bytes; empty if it is not
+/// in there.
 template <size_t Size>
-std::string text_at(int file, const Elf64_Shdr& names, uint64_t offset) {
-  std::array<char, Size> text{};
-  if (offset >= names.sh_size) return "";
-  const size_t most = std::min<uint64_t>(names.sh_size - offset, Size - 1);
-  if (::pread(file, text.data(), most, static_cast<off_t>(names.sh_offset + offset)) < 0) return "";
-  return text.data();
+Result<std::string> text_at(int file, const Elf64_Shdr& names, uint64_t offset) {
+  std::string text(offset < names.sh_size ? std::min<uint64_t>(names.sh_size - offset, Size) : 0, '\0');
+  const ssize_t n = ::pread(file, text.data(), text.size(), static_cast<off_t>(names.sh_offset + offset));
+  if (n < 0) return Error::from_errno("read libjvm.so");
+  text.resize(std::min(static_cast<size_t>(n), text.find('\0')));
+  return text;
 }
 
 /// nullptr: none of ours. A name goes on behind ours with arguments; a dot in them is of a part that was split off.
-const Function* function_of(int file, const Elf64_Shdr& names, uint64_t offset) {
+Result<const Function*> function_of(int file, const Elf64_Shdr& names, uint64_t offset) {
   constexpr size_t kTellsApart = 64;
   constexpr size_t kLongest = 512;
-  const std::string beginning = text_at<kTellsApart>(file, names, offset);
-  const auto function = std::ranges::find_if(
-      kFunctions, [&](const Function& one) { return std::string_view(beginning).starts_with(one.mangled); });
+  const auto beginning = text_at<kTellsApart>(file, names, offset);
+  if (!beginning) return beginning.error();
+  const auto function =
+      std::ranges::find_if(kFunctions, [&](const Function& one) { return beginning->starts_with(one.mangled); });
   if (function == kFunctions.end()) return nullptr;
-  return text_at<kLongest>(file, names, offset).find('.') == std::string::npos ? &*function : nullptr;
+  const auto name = text_at<kLongest>(file, names, offset);
+  if (!name) return name.error();
+  return name->find('.') == std::string::npos ? &*function : nullptr;
 }
 
 /// The name of a section, or as much of it as tells it from ours.
@@ -204,9 +207,10 @@ Result<LibjvmSites> Library::by_symbols() const {
     if (!symbols) return symbols.error();
     for (const Elf64_Sym& symbol : *symbols) {
       if (ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_shndx == SHN_UNDEF) continue;
-      const Function* function = function_of(file_, names, symbol.st_name);
-      if (function == nullptr) continue;
-      const auto added = add_site(sites, function->sites, file_offset(segments_, symbol.st_value));
+      const auto function = function_of(file_, names, symbol.st_name);
+      if (!function) return function.error();
+      if (*function == nullptr) continue;
+      const auto added = add_site(sites, (*function)->sites, file_offset(segments_, symbol.st_value));
       if (!added) return added.error();
     }
   }

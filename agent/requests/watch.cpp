@@ -107,8 +107,12 @@ void Watch::end(const Process& process) {
   const auto scan = probe_.scan();
   probe_.remove(process.counts);
   const auto counts = probe_.read(process.counts);
-  for (size_t i = 0; counts && i < ended_.unmatched.size(); ++i) ended_.unmatched[i] += counts->target.unmatched[i];
-  if (!scan) return;
+  if (!scan || !counts) {
+    const Error& error = scan ? counts.error() : scan.error();
+    log_.warn("ended", "what became of the requests of a process that ended is not counted: " + error.message());
+    return;
+  }
+  for (size_t i = 0; i < ended_.unmatched.size(); ++i) ended_.unmatched[i] += counts->target.unmatched[i];
   const auto gauges = scan->gauges.find(process.counts.id);
   if (gauges != scan->gauges.end()) ended_.in_flight += gauges->second.in_flight;
 }

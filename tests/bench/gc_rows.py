@@ -8,7 +8,7 @@ from agent import PATIENCE, Agent
 
 PAIRS = 20
 PHASE_S = 2
-OPTIONS = ("-XX:+UseSerialGC", "-Xmx256m", "-Xmn200m", "-XX:TieredStopAtLevel=1")  # of that it fills 100 a second
+OPTIONS = ("-XX:+UseSerialGC", "-Xmx160m", "-Xmn100m", "-XX:TieredStopAtLevel=1")  # it fills that 100 times a second
 
 
 class Churn:

@@ -165,43 +165,52 @@ TEST_F(GcWatchTest, LeavesOutTheLibrariesBeyondAHundredAndTwentyEight) {
             static_cast<std::ptrdiff_t>(kMost));
 }
 
-latency_histogram some_pauses() {
+class GcProbeTest : public testing::Test {
+ protected:
+  static constexpr pid_t kPid = 7;
+
+  void SetUp() override {
+    auto probe = probes::GcProbe::open(0, {1000}, 2);
+    ASSERT_TRUE(probe.ok()) << probe.error().message();
+    probe_ = *std::move(probe);
+    ASSERT_TRUE(probe_->watch(kPid, {}).ok());
+  }
+
+  int map(const char* name) const { return ::bpf_map__fd(::bpf_object__find_map_by_name(probe_->object(), name)); }
+
+  std::unique_ptr<probes::GcProbe> probe_;
+};
+
+TEST_F(GcProbeTest, BeginsFromNothingWithEachWatch) {
+  const gc_histogram_key key{kPid, 0};
   latency_histogram pauses{};
   pauses.counts[0] = 100;
-  return pauses;
-}
-
-TEST(GcProbe, BeginsFromNothingWithEachWatch) {
-  const auto probe = probes::GcProbe::open(0, {1000}, 2);
-  ASSERT_TRUE(probe.ok()) << probe.error().message();
-  constexpr pid_t kPid = 7;
-  ASSERT_TRUE((*probe)->watch(kPid, {}).ok());
-  const bpf_map* histograms = ::bpf_object__find_map_by_name((*probe)->object(), "gc_histograms");
-  const gc_histogram_key key{kPid, 0};
-  const latency_histogram pauses = some_pauses();
-  ASSERT_EQ(::bpf_map_update_elem(::bpf_map__fd(histograms), &key, &pauses, BPF_ANY), 0);
-  ASSERT_TRUE((*probe)->watch(kPid, {}).ok());
-  latency_histogram left{};
-  EXPECT_NE(::bpf_map_lookup_elem(::bpf_map__fd(histograms), &key, &left), 0);
+  ASSERT_EQ(::bpf_map_update_elem(map("gc_histograms"), &key, &pauses, BPF_ANY), 0);
+  ASSERT_TRUE(probe_->watch(kPid, {}).ok());
+  EXPECT_NE(::bpf_map_lookup_elem(map("gc_histograms"), &key, &pauses), 0);
 }
 
 /// A JVM that starts slowly shows its counters after it was looked at.
-TEST(GcProbe, TakesOtherWordsAndKeepsWhatItCounted) {
-  const auto probe = probes::GcProbe::open(0, {1000}, 2);
-  ASSERT_TRUE(probe.ok()) << probe.error().message();
-  constexpr pid_t kPid = 7;
-  ASSERT_TRUE((*probe)->watch(kPid, {}).ok());
-  const bpf_map* processes = ::bpf_object__find_map_by_name((*probe)->object(), "gc_processes");
-  gc_process process = *(*probe)->read(kPid);
+TEST_F(GcProbeTest, TakesOtherWordsAndKeepsWhatItCounted) {
+  gc_process process = *probe_->read(kPid);
   process.safepoints = 3;
-  ASSERT_EQ(::bpf_map_update_elem(::bpf_map__fd(processes), &kPid, &process, BPF_EXIST), 0);
+  constexpr pid_t kKey = kPid;
+  ASSERT_EQ(::bpf_map_update_elem(map("gc_processes"), &kKey, &process, BPF_EXIST), 0);
   gc_words words{};
   words.cause = 4711;
-  (*probe)->set_words(kPid, words);
-  EXPECT_EQ((*probe)->read(kPid)->words.cause, 4711U);
-  EXPECT_EQ((*probe)->read(kPid)->safepoints, 3U);
-  (*probe)->set_words(kPid + 1, words);
-  EXPECT_FALSE((*probe)->read(kPid + 1)) << "who is not watched";
+  probe_->set_words(kPid, words);
+  EXPECT_EQ(probe_->read(kPid)->words.cause, 4711U);
+  EXPECT_EQ(probe_->read(kPid)->safepoints, 3U);
+  probe_->set_words(kPid + 1, words);
+  EXPECT_FALSE(probe_->read(kPid + 1)) << "who is not watched";
+}
+
+TEST_F(GcProbeTest, TakesNoMoreThanItWasMadeFor) {
+  ASSERT_TRUE(probe_->watch(kPid + 1, {}).ok());
+  EXPECT_FALSE(probe_->watch(kPid + 2, {}).ok());
+  EXPECT_TRUE(probe_->read(kPid));
+  probe_->forget(kPid);
+  EXPECT_TRUE(probe_->watch(kPid + 2, {}).ok());
 }
 
 }  // namespace

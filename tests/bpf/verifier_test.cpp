@@ -1,13 +1,16 @@
-// What the kernel's verifier has to walk through to load our programs. `./dev test` prints it.
+// What the kernel's verifier has to walk through to load our programs, which `./dev test` prints, and that it has
+// nothing to say against them.
 
 #include <array>
 #include <cstring>
+#include <fstream>
 #include <iomanip>
 #include <iostream>
 #include <limits>
 #include <map>
 #include <string>
 
+#include <boost/asio/io_context.hpp>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <gtest/gtest.h>
@@ -15,11 +18,14 @@
 #include "agent/base/unique_fd.h"
 #include "agent/bpf/skeleton.h"
 #include "agent/probes/gc_probe.h"
+#include "agent/probes/memory_probe.h"
+#include "agent/probes/process_probe.h"
 #include "agent/probes/request_probe.h"
 #include "gc.skel.h"
 #include "memory.skel.h"
 #include "process.skel.h"
 #include "request.skel.h"
+#include "tests/bpf/effort.h"
 
 namespace manometer::test {
 namespace {
@@ -108,6 +114,26 @@ TEST(Verifier, IsFarFromItsLimitWithTheRequestPrograms) {
   ASSERT_TRUE(probe.ok()) << probe.error().message();
   load_requests("request by cookie", true);
   if (!(*probe)->by_cookie()) load_requests("request by storage", false);
+}
+
+/// A kernel that is told to panic at its own warnings would go down by them.
+TEST(Kernel, IsNotMadeToWarn) {
+  const auto has_warned = [] {
+    constexpr unsigned kWarned = 1U << 9U;  // Documentation/admin-guide/tainted-kernels.rst
+    unsigned taint = 0;
+    std::ifstream("/proc/sys/kernel/tainted") >> taint;
+    return (taint & kWarned) != 0;
+  };
+  const bool before = has_warned();
+  // It warns once only: in a virtual machine, which has just been started, nobody else can have made it.
+  EXPECT_FALSE(before && is_emulated());
+  const auto memory = probes::MemoryProbe::open();
+  const auto gc = probes::GcProbe::open(0, {}, 1);
+  const auto request = probes::RequestProbe::open({});
+  boost::asio::io_context loop;
+  const auto process = probes::ProcessProbe::open(loop, 0, [](const process_event&) {});
+  EXPECT_TRUE(memory.ok() && gc.ok() && request.ok() && process.ok());
+  EXPECT_EQ(has_warned(), before);
 }
 
 }  // namespace

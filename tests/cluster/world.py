@@ -65,6 +65,7 @@ class World:
         self.services = []
         self.agents = {}  # their pods' paths, by node
         self.wrong = set()  # what was ever wrong with a series
+        self.looked = 0  # scrapes
         self.stopped = threading.Event()
         self.scraper = threading.Thread(target=self.scrape_all_the_time, daemon=True)
 
@@ -139,10 +140,17 @@ class World:
                  lambda: self.request(service) and self.counted(service) > 0)
 
     def look_for_wrong(self, samples):
-        """Of every scrape: a JVM is known by its heap, and nobody was sent more requests than we know of."""
+        """Of every scrape: a JVM is known by its heap, nobody was sent more requests than we know of, and no two series
+        are alike."""
         by_labels = {tuple(service.labels.items()): service for service in self.services}
         by_heap = {service.heap_mb * MIB: service for service in self.services}
+        self.looked += 1
+        seen = set()
         for sample in samples:
+            series = (sample.name, *sorted(sample.labels.items()))
+            if series in seen:
+                self.wrong.add(f"twice in one scrape: {series}")
+            seen.add(series)
             owner = by_labels.get(tuple((name, sample.labels.get(name)) for name in ("namespace", "pod", "container")))
             if sample.name == HEAP_MAX and sample.value in by_heap and owner is not by_heap[sample.value]:
                 self.wrong.add(f"the heap of {by_heap[sample.value].labels} has {sample.labels}")

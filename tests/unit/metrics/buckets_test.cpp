@@ -36,13 +36,15 @@ std::vector<uint64_t> count(const Buckets& buckets, const std::vector<uint64_t>&
 
 TEST(Buckets, CoarseOnesCountTheSameSlots) {
   const auto fine = Buckets::make({kDefaultClassicSeconds.begin(), kDefaultClassicSeconds.end()});
-  const Buckets coarse = fine->coarse();
+  const Buckets coarse = fine->coarse(3);
   EXPECT_EQ(coarse.classic_seconds(), (std::vector{0.001, 0.01, 0.1, 1.0, 10.0}));
+  EXPECT_EQ(fine->coarse(2).classic_seconds(), (std::vector{0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0}));
+  EXPECT_EQ(fine->coarse(1).classic_seconds(), fine->classic_seconds());
   EXPECT_EQ(coarse.bounds_ns(), fine->bounds_ns());
   std::vector<uint64_t> slots(fine->bounds_ns().size() + 1, 1);
   const auto all = fine->cumulative(slots);
   EXPECT_EQ(coarse.cumulative(slots), (std::vector{all[1], all[4], all[7], all[10], all[13], all[14]}));
-  EXPECT_EQ(Buckets::make({0.5, 1})->coarse().classic_seconds(), std::vector{1.0});
+  EXPECT_EQ(Buckets::make({0.5, 1})->coarse(3).classic_seconds(), std::vector{1.0});
 }
 
 TEST(Buckets, HaveTheBoundsOfBoth) {
