@@ -70,7 +70,10 @@ struct App::Parts {
   Result<void> watch_requests(const RunConfig& config) {
     using requests::Watch;
     probes::RequestProbe* const probe = probes->request();
-    if (probe == nullptr) return {};
+    if (probe == nullptr) {
+      if (config.routes.empty() && config.watch.empty()) return {};
+      return Error("--route and --watch do nothing without the request probe");
+    }
     auto cgroups = node::open_cgroup2_root(watch->cgroups().mount, config.host.proc);
     if (!cgroups) return std::move(cgroups).error();
     requests =

@@ -21,6 +21,7 @@ namespace {
 using test::agent_binary;
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 /// Runs the agent to its end and expects that it asks the user for something.
@@ -63,6 +64,16 @@ TEST(Cli, ABusyPortIsNamed) {
   const test::Agent agent({"--variant", "sidecar"});
   EXPECT_THAT(complaint({"run", "--variant", "sidecar", "--listen", agent.address()}),
               AllOf(HasSubstr("--listen " + agent.address()), HasSubstr("in use")));
+}
+
+TEST(Cli, FlagsThatDoNothingAreNamed) {
+  const test::Agent silent({"--variant", "sidecar"});
+  EXPECT_THAT(silent.log_at_start(), Not(HasSubstr("--watch")));
+  for (const std::vector<std::string>& flags : {std::vector<std::string>{"--route", "/api/"}, {"--watch", "exe:/x"}}) {
+    std::vector<std::string> arguments{"--variant", "sidecar"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    EXPECT_THAT(test::Agent(arguments).log_at_start(), HasSubstr("--route and --watch do nothing without"));
+  }
 }
 
 TEST(Cli, HelpAndVersionAreNoComplaints) {
@@ -125,7 +136,7 @@ TEST(Cli, TopPrintsATableOfRequestsToo) {
       test::run({agent_binary(), "top", "--agent", agent.address(), "--once", "--interval", "500ms"});
   EXPECT_EQ(top.code, 0);
   EXPECT_THAT(top.out, testing::ContainsRegex("no JVM runs here\n\nREQUESTS .*\nCONTAINER, PID .*\n"
-                                              "nginx .* 100 p50     -     -        -  15ms      -         -\n"
+                                              "nginx .* 100 p50      -      -      -   15ms      -         -\n"
                                               "pid 7 .*  20ms\n"));
 }
 
