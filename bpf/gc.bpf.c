@@ -5,8 +5,10 @@
 
 #include "kernel_types.h"
 
+#include <asm/ptrace.h>
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
 
 #include "gc.h"
 #include "gc_stops.bpf.h"
@@ -49,9 +51,55 @@ static __always_inline int stall_end(void) {
   return 0;
 }
 
+/* The last wait of each thread of Shenandoah, by its pid and its process's in the initial namespace. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, GC_BLOCKS);
+  __type(key, __u64);
+  __type(value, struct gc_wait);
+} gc_blocks SEC(".maps");
+
+static __always_inline void end_blocked(struct gc_process* process, __u64 blocked, __u64 now) {
+  add(&process->blocked, -blocked);
+  add(&process->stalls, gc_blocked_threads(blocked));
+  add(&process->stall_ns, gc_blocked_ns(blocked, now));
+}
+
+/*
+ * Shenandoah's threads wait in a function without a call at its end, until its control thread, which has collected,
+ * wakes them all. One that came so late that it did not have to wait can be back before the others are woken.
+ */
+static __always_inline int block(void) {
+  __u32 pid = 0;
+  struct gc_process* process = current_process(&pid);
+  if (!process) return 0;
+  __u64 thread = bpf_get_current_pid_tgid();
+  struct gc_wait wait = {.began_ns = bpf_ktime_get_ns(), .pid = pid, .unblocks = process->unblocks};
+  const struct gc_wait* last = bpf_map_lookup_elem(&gc_blocks, &thread);
+  if (last && last->pid == pid && last->unblocks == wait.unblocks)
+    end_blocked(process, gc_blocked(last->began_ns), wait.began_ns);
+  bpf_map_update_elem(&gc_blocks, &thread, &wait, BPF_ANY);
+  add(&process->blocked, gc_blocked(wait.began_ns));
+  return 0;
+}
+
+static __always_inline int block_if(const struct pt_regs* registers) {
+  return (__u8)PT_REGS_PARM3(registers) ? block() : 0;
+}
+
+static __always_inline int unblock(void) {
+  __u64 now = bpf_ktime_get_ns();
+  __u32 pid = 0;
+  struct gc_process* process = current_process(&pid);
+  if (!process) return 0;
+  ++process->unblocks;
+  end_blocked(process, process->blocked, now);
+  return 0;
+}
+
 /* One link for all places in a library, whose cookie tells which this is: each link takes its time to go. */
 SEC("uprobe")
-int gc_any(void* context) {
+int gc_any(struct pt_regs* context) {
   switch (bpf_get_attach_cookie(context)) {
     case GC_STALL_BEGIN:
       return stall_begin();
@@ -63,6 +111,12 @@ int gc_any(void* context) {
       return collects();
     case GC_SAFEPOINT_END:
       return safepoint_end();
+    case GC_BLOCK:
+      return block();
+    case GC_BLOCK_IF:
+      return block_if(context);
+    case GC_UNBLOCK:
+      return unblock();
   }
   return 0;
 }
@@ -91,4 +145,19 @@ int gc_collects(void* context) {
 SEC("uprobe")
 int gc_safepoint_end(void* context) {
   return safepoint_end();
+}
+
+SEC("uprobe")
+int gc_block(void* context) {
+  return block();
+}
+
+SEC("uprobe")
+int gc_block_if(struct pt_regs* context) {
+  return block_if(context);
+}
+
+SEC("uprobe")
+int gc_unblock(void* context) {
+  return unblock();
 }

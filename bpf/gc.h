@@ -6,6 +6,7 @@
 #include "histogram.h"
 
 #define GC_THREADS 8192  /* threads that wait for memory at once, of all JVMs */
+#define GC_BLOCKS 2048   /* the same of Shenandoah, where it only matters if one waits twice in short */
 #define GC_MEAN_SERIES 4 /* histograms of one JVM for which there is room if all have as many */
 #define GC_COLLECTORS 3  /* that a JVM has at most */
 #define GC_SERIES 12     /* histograms of one JVM; one more follows, for the rest */
@@ -18,6 +19,9 @@ enum gc_place {
   GC_SAFEPOINT_BEGIN,
   GC_COLLECTS,
   GC_SAFEPOINT_END,
+  GC_BLOCK,    /* a thread waits for memory, until GC_UNBLOCK */
+  GC_BLOCK_IF, /* the same if its third argument says so */
+  GC_UNBLOCK,  /* all those go on */
 };
 
 /* Where in the JVM's own memory it keeps count, 0: nowhere. */
@@ -35,17 +39,18 @@ struct gc_process {
   __u64 safepoints; /* times all threads were stopped, for whatever reason */
   __u64 safepoint_ns;
   __u64 began_ns; /* of the stop that lasts; 0: none does */
+  __u64 blocked;  /* gc_blocked() of the threads that wait until GC_UNBLOCK, added up */
   __u64 runs[GC_COLLECTORS];
   __u32 collects;          /* the stop that lasts is known to be for a collection */
   __u32 series[GC_SERIES]; /* gc_series_key() of each; 0: free */
-  __u32 pad;
+  __u32 unblocks;          /* times that those who waited so long went on */
 };
 
 /* A thread that waits. */
 struct gc_wait {
   __u64 began_ns;
-  __u32 pid; /* of its process, as the agent knows it */
-  __u32 pad;
+  __u32 pid;      /* of its process, as the agent knows it */
+  __u32 unblocks; /* of gc_process, as it began */
 };
 
 struct gc_histogram_key {
@@ -65,6 +70,23 @@ static inline __u32 gc_series_key(__u32 cause, __u32 collector) {
   return cause << 3 | collector << 1 | 1;
 }
 
+/*
+ * One thread's place in gc_process.blocked, so that a look at it has threads and times of the same moment: how many in
+ * the low bits, above them the sum of when they began, of which only differences are of use.
+ */
+#define GC_BLOCKED_BITS 16
+static inline __u64 gc_blocked(__u64 began_ns) {
+  return began_ns << GC_BLOCKED_BITS | 1;
+}
+static inline __u64 gc_blocked_threads(__u64 blocked) {
+  return blocked & ((1ULL << GC_BLOCKED_BITS) - 1);
+}
+/* How long they wait in all, up to 78 hours. */
+static inline __u64 gc_blocked_ns(__u64 blocked, __u64 now_ns) {
+  __u64 mask = ~0ULL >> GC_BLOCKED_BITS;
+  return (gc_blocked_threads(blocked) * now_ns - (blocked >> GC_BLOCKED_BITS)) & mask;
+}
+
 /* What is left of the cause in a key. */
 static inline __u32 gc_cause_of(__u32 key) {
   return key >> 3;
@@ -74,10 +96,10 @@ static inline __u32 gc_collector_of(__u32 key) {
 }
 
 #ifdef __cplusplus
-static_assert(sizeof(gc_process) == 160);
+static_assert(sizeof(gc_process) == 168);
 static_assert(sizeof(gc_wait) == 16);
 #else
-_Static_assert(sizeof(struct gc_process) == 160, "same on both sides");
+_Static_assert(sizeof(struct gc_process) == 168, "same on both sides");
 _Static_assert(sizeof(struct gc_wait) == 16, "same on both sides");
 #endif
 

@@ -35,7 +35,7 @@ constexpr Metric kFailures{"manometer_jvm_read_failures_total", "Times a JVM's d
 constexpr Metric kUnmeasured{
     "manometer_unmeasured",
     "JVMs, processes or containers of which something could be measured and is not; the log says why. what: "
-    "allocation_stalls (of ZGC), gc_pauses (one by one), gc_cpu, container_stalls, all (of a process that is refused "
+    "allocation_stalls (of ZGC and Shenandoah), gc_pauses (one by one), gc_cpu, container_stalls, all (of a process that is refused "
     "now).",
     kGauge, "what", kMinimal};
 constexpr Metric kRefused{"manometer_refused_total",
@@ -121,7 +121,7 @@ void Self::add_unmeasured(metrics::Batch& batch) const {
   const auto& jvms = sources_.jvms.jvms();
   const auto stalls = std::ranges::count_if(jvms, [](const auto& entry) {
     const jvm::Jvm& jvm = entry.second;
-    return jvm.sample && !jvm.stalls && jvm::is_zgc(jvm.identity->collector);
+    return jvm.sample && !jvm.stalls && jvm::collects_concurrently(jvm.identity->collector);
   });
   const auto cpu = std::ranges::count_if(jvms, [](const auto& entry) { return entry.second.gc_cpu_failed; });
   const auto containers = std::ranges::count_if(

@@ -85,6 +85,10 @@ bool is_zgc(std::string_view collector) {
   return collector.ends_with("ZGC");
 }
 
+bool collects_concurrently(std::string_view collector) {
+  return is_zgc(collector) || collector == "Shenandoah";
+}
+
 std::string_view known_cause(std::string_view cause) {
   const auto found = std::ranges::find(kCauses, cause);
   return found == kCauses.end() ? "other" : *found;

@@ -32,6 +32,10 @@ inline constexpr std::string_view kG1Cycle = "G1 Concurrent GC";
 /// collector: a family. With generations or without.
 bool is_zgc(std::string_view collector);
 
+/// collector: a family. True for ZGC and Shenandoah, which do all their work beside the threads, and make them wait for
+/// memory where that takes too long.
+bool collects_concurrently(std::string_view collector);
+
 /// nullopt: a name we do not know, or one that stands for nothing ("Shenandoah partial").
 std::optional<CollectorName> find_collector(std::string_view counter);
 

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "agent/jvm/collector_names.h"
 #include "agent/jvm/perf_region.h"
 #include "agent/node/mapped_file.h"
 #include "agent/node/read_file.h"
@@ -57,7 +58,7 @@ void GcWatch::add(const ProcessKey& key, const PerfReader& reader) {
   Known& jvm = known->second;
   if (const JvmIdentity* identity = reader.identity()) {
     jvm.words = reader.words();
-    jvm.with_stalls = is_zgc(identity->collector);
+    jvm.collector = identity->collector;
     if (!fresh) probe_.set_words(key.pid, jvm.words);  // it had none when it was looked at before
   }
   if (!fresh) return;
@@ -102,7 +103,8 @@ Result<GcWatch::Attached> GcWatch::attach_to(const probes::GcProbe& probe, int f
   if (!sites) return sites.error();
   auto attachment = probe.attach(file, *sites);
   if (!attachment) return std::move(attachment).error();
-  return Attached{*std::move(attachment), sites->tells_stalls(), sites->tells_pauses() ? sites->pauses_by : ""};
+  return Attached{*std::move(attachment), sites->tells_stalls_of_zgc(), sites->tells_stalls_of_shenandoah(),
+                  sites->tells_pauses() ? sites->pauses_by : ""};
 }
 
 void GcWatch::attach(const LibraryKey& key, UniqueFd file) {
@@ -143,7 +145,8 @@ void GcWatch::start(const ProcessKey& key, Known& jvm) {
   jvm.pending = false;
   const Attached* attached = attached_to(jvm);
   if (attached == nullptr) return;
-  if (jvm.with_stalls && !attached->tells_stalls) warn(Error("libjvm.so: has no symbols of ZGC, or was stripped"));
+  if (collects_concurrently(jvm.collector) && !tells_stalls(*attached, jvm.collector))
+    warn(Error("libjvm.so: has no symbols of " + jvm.collector + ", or was stripped"));
   if (attached->pauses_by.empty()) warn(Error("libjvm.so: has no USDT probes, and no symbols of safepoints"));
   const auto watched = probe_.watch(key.pid, jvm.words);
   if (!watched) warn(watched.error());
@@ -153,10 +156,10 @@ void GcWatch::remove(const ProcessKey& key) {
   const auto jvm = jvms_.find(key);
   if (jvm == jvms_.end()) return;
   const auto used = jvm->second.library;
-  const bool with_stalls = jvm->second.with_stalls;
+  const bool with_waits = is_zgc(jvm->second.collector);
   jvms_.erase(jvm);
   probe_.forget(key.pid);
-  if (with_stalls) {
+  if (with_waits) {
     // Looks at all waits there are, which can be many.
     libraries_pool_.run(
         [&probe = probe_, pid = key.pid] {
@@ -179,9 +182,15 @@ const GcWatch::Attached* GcWatch::attached_to(const Known& jvm) const {
 
 std::optional<gc_process> GcWatch::stalls(const ProcessKey& key) const {
   const auto jvm = jvms_.find(key);
-  if (jvm == jvms_.end() || !jvm->second.with_stalls) return std::nullopt;
+  if (jvm == jvms_.end()) return std::nullopt;
   const Attached* attached = attached_to(jvm->second);
-  return attached != nullptr && attached->tells_stalls ? probe_.read(key.pid) : std::nullopt;
+  const bool tells = attached != nullptr && tells_stalls(*attached, jvm->second.collector);
+  return tells ? probe_.read(key.pid) : std::nullopt;
+}
+
+bool GcWatch::tells_stalls(const Attached& attached, std::string_view collector) {
+  if (is_zgc(collector)) return attached.tells_stalls_of_zgc;
+  return collects_concurrently(collector) && attached.tells_stalls_of_shenandoah;
 }
 
 std::optional<GcWatch::Stops> GcWatch::stops(const ProcessKey& key) const {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <sys/types.h>
 #include <vector>
@@ -71,7 +72,8 @@ class GcWatch {
   /// What is measured, and by what.
   struct Attached {
     probes::GcProbe::Attachment attachment;
-    bool tells_stalls = false;
+    bool tells_stalls_of_zgc = false;
+    bool tells_stalls_of_shenandoah = false;
     std::string_view pauses_by;  // empty: they are not told
   };
   struct Library {
@@ -83,7 +85,7 @@ class GcWatch {
   struct Known {
     uint64_t number = 0;  // the same of a JVM
     gc_words words;
-    bool with_stalls = false;  // its collector makes threads wait (ZGC does)
+    std::string collector = {};  // empty: not known
     bool pending = true;
     TimePoint added_at = {};
     std::optional<LibraryKey> library = {};
@@ -100,6 +102,7 @@ class GcWatch {
   void detach(probes::GcProbe::Attachment attachment);
   void start(const ProcessKey& key, Known& jvm);
   const Attached* attached_to(const Known& jvm) const;
+  static bool tells_stalls(const Attached& attached, std::string_view collector);
   void warn(const Error& error);
 
   // Each takes the kernel some hundredths of a second when we end, and who has many makes them himself.

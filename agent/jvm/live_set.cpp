@@ -33,7 +33,7 @@ bool was_last(uint64_t full_collection, const PerfSample& sample) {
 }  // namespace
 
 void LiveSet::add(const PerfSample& sample, std::string_view collector, TimePoint now) {
-  tells_collections_ = !is_zgc(collector) && collector != "Shenandoah";
+  tells_collections_ = !collects_concurrently(collector);
   if (sample.generations.empty() || !sample.generations.back().used_bytes || collector == "Epsilon") return;
   const uint64_t used = *sample.generations.back().used_bytes;
   if (tells_collections_) {

@@ -19,10 +19,6 @@ constexpr auto kWantOfMemory = std::to_array<std::string_view>({
     "GCLocker Initiated GC",
 });
 
-bool collects_concurrently(std::string_view collector) {
-  return is_zgc(collector) || collector == "Shenandoah";
-}
-
 bool is_emergency(const GcTotals::Key& key, std::string_view collector) {
   const auto& [bean, cause] = key;
   const bool wants_memory = std::ranges::find(kWantOfMemory, cause) != kWantOfMemory.end();

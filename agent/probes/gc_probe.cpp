@@ -150,6 +150,9 @@ Result<GcProbe::Attachment> GcProbe::attach_at(const std::string& path, const Li
   };
   add(GC_STALL_END, programs.gc_stall_end, sites.stall_end);
   add(GC_STALL_BEGIN, programs.gc_stall_begin, sites.stall_begin);
+  add(GC_UNBLOCK, programs.gc_unblock, sites.unblock);
+  add(GC_BLOCK, programs.gc_block, sites.block);
+  add(GC_BLOCK_IF, programs.gc_block_if, sites.block_if);
   add(GC_SAFEPOINT_END, programs.gc_safepoint_end, sites.safepoint_end);
   add(GC_COLLECTS, programs.gc_collects, sites.collects);
   add(GC_SAFEPOINT_BEGIN, programs.gc_safepoint_begin, sites.safepoint_begin);

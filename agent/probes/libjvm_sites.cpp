@@ -39,6 +39,15 @@ constexpr std::array kFunctions{
     Function{"_ZN14XPageAllocator16alloc_page_stallE", &LibjvmSites::stall_begin},
     Function{"_ZNK18ZStatCriticalPhase12register_endE", &LibjvmSites::stall_end},
     Function{"_ZNK18XStatCriticalPhase12register_endE", &LibjvmSites::stall_end},
+    // The one with another argument, whether to wait, came in JDK 22; so names are told apart to their end here.
+    Function{"_ZN23ShenandoahControlThread20handle_alloc_failureER22ShenandoahAllocRequestb", &LibjvmSites::block_if},
+    Function{"_ZN20ShenandoahController20handle_alloc_failureER22ShenandoahAllocRequestb", &LibjvmSites::block_if},
+    Function{"_ZN20ShenandoahController20handle_alloc_failureERK22ShenandoahAllocRequestb", &LibjvmSites::block_if},
+    Function{"_ZN23ShenandoahControlThread20handle_alloc_failureER22ShenandoahAllocRequest", &LibjvmSites::block},
+    // Just before those are woken, for JDK 11 to 21, which have inlined that.
+    Function{"_ZN25ShenandoahCollectorPolicy26record_success_degeneratedE", &LibjvmSites::unblock},
+    Function{"_ZN25ShenandoahCollectorPolicy19record_success_fullE", &LibjvmSites::unblock},
+    Function{"_ZN20ShenandoahController28notify_alloc_failure_waitersE", &LibjvmSites::unblock},
     Function{"_ZN14RuntimeService22record_safepoint_beginE", &LibjvmSites::safepoint_begin},
     Function{"_ZN14RuntimeService20record_safepoint_endE", &LibjvmSites::safepoint_end},
     Function{"_ZN15VM_GC_Operation15notify_gc_beginE", &LibjvmSites::collects},
@@ -121,7 +130,7 @@ Result<std::string> text_at(int file, const Elf64_Shdr& names, uint64_t offset) 
 
 /// nullptr: none of ours. A name goes on behind ours with arguments; a dot in them is of a part that was split off.
 Result<const Function*> function_of(int file, const Elf64_Shdr& names, uint64_t offset) {
-  constexpr size_t kTellsApart = 64;
+  constexpr size_t kTellsApart = 96;
   constexpr size_t kLongest = 512;
   const auto beginning = text_at<kTellsApart>(file, names, offset);
   if (!beginning) return beginning.error();

@@ -12,12 +12,16 @@ namespace manometer::probes {
 struct LibjvmSites {
   std::vector<uint64_t> stall_begin;      // ZGC makes a thread wait for memory
   std::vector<uint64_t> stall_end;        // ZGC notes how long a thread waited, for memory or something else
+  std::vector<uint64_t> block;            // Shenandoah makes a thread wait for memory
+  std::vector<uint64_t> block_if;         // the same if its third argument is true
+  std::vector<uint64_t> unblock;          // all that wait so go on
   std::vector<uint64_t> safepoint_begin;  // all threads are about to be stopped
   std::vector<uint64_t> safepoint_end;    // they go on
   std::vector<uint64_t> collects;         // garbage is collected meanwhile
   std::string_view pauses_by;             // what told the last three: "usdt" or "symbols"
 
-  bool tells_stalls() const { return !stall_begin.empty() && !stall_end.empty(); }
+  bool tells_stalls_of_zgc() const { return !stall_begin.empty() && !stall_end.empty(); }
+  bool tells_stalls_of_shenandoah() const { return (!block.empty() || !block_if.empty()) && !unblock.empty(); }
   /// For which collects is no must: the JVM's counters tell nearly all collections.
   bool tells_pauses() const { return !safepoint_begin.empty() && !safepoint_end.empty(); }
 };

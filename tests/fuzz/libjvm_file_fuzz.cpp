@@ -15,8 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto sites = manometer::probes::find_libjvm_sites(file.get());
   if (!sites && sites.error().message().empty()) std::abort();
   if (!sites) return 0;
-  for (const auto* places :
-       {&sites->stall_begin, &sites->stall_end, &sites->safepoint_begin, &sites->safepoint_end, &sites->collects}) {
+  for (const auto* places : {&sites->stall_begin, &sites->stall_end, &sites->block, &sites->block_if, &sites->unblock,
+                             &sites->safepoint_begin, &sites->safepoint_end, &sites->collects}) {
     if (places->size() > 8) std::abort();
   }
   return 0;

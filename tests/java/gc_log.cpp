@@ -39,6 +39,12 @@ bool is_old_gc_line(std::string_view line) {
   return pause && line.find("[GC concurrent") == std::string_view::npos;
 }
 
+/// Shenandoah's, for want of memory.
+bool is_pause_line(std::string_view line) {
+  return line.find("Pause Degenerated GC") != std::string_view::npos ||
+         line.find("Pause Full") != std::string_view::npos;
+}
+
 }  // namespace
 
 std::vector<Safepoint> parse_safepoints(std::string_view log) {
@@ -65,11 +71,28 @@ std::vector<Safepoint> parse_safepoints(std::string_view log) {
 
 std::vector<double> parse_stall_seconds(std::string_view log) {
   constexpr double kMillisecond = 1e-3;
+  constexpr double kNanosecond = 1e-9;
   std::vector<double> stalls;
+  double began = 0;
+  bool collected = false;
+  const auto note_end = [&](std::string_view line) { stalls.back() = (number_after(line, "[") - began) * kNanosecond; };
   while (!log.empty()) {
     const std::string_view line = take_until(log, '\n');
     const auto thread = after(line, "Allocation Stall (");
-    if (thread && line.ends_with("ms")) stalls.push_back(number_after(*thread, ") ") * kMillisecond);
+    if (thread && line.ends_with("ms")) {
+      stalls.push_back(number_after(*thread, ") ") * kMillisecond);
+    } else if (line.find("Failed to allocate") != std::string_view::npos) {
+      stalls.push_back(0);
+      began = number_after(line, "[");
+      collected = false;
+    } else if (began > 0 && is_pause_line(line)) {
+      collected = true;
+      note_end(
+          line);  // for want of a better one: who was woken may run, and fail again, before the line below is written
+    } else if (collected && line.find("Free: ") != std::string_view::npos) {
+      note_end(line);
+      collected = false;
+    }
   }
   return stalls;
 }

@@ -17,7 +17,9 @@ struct Safepoint {
 /// -XX:+PrintGC -XX:+PrintGCApplicationStoppedTime.
 std::vector<Safepoint> parse_safepoints(std::string_view log);
 
-/// Of -Xlog:gc of ZGC: how long each thread waited for memory each time.
+/// Of -Xlog:gc,gc+ergo,gc+free with uptimenanos: how long each thread waited for memory each time, as ZGC says; of
+/// Shenandoah from a failed allocation to what it says after the collection for it, so of programs with one thread that
+/// allocates.
 std::vector<double> parse_stall_seconds(std::string_view log);
 
 }  // namespace manometer::test

@@ -56,7 +56,9 @@ void append_sandbox(std::vector<std::string>& command, const Jdk& jdk, const Jvm
 }
 
 std::vector<std::string> log_options(const Jdk& jdk, const std::string& log) {
-  if (jdk.version > 8) return {"-Xlog:gc,safepoint:file=" + log + "::filecount=0"};
+  // What Shenandoah says right after it has woken those who wait for memory.
+  const std::string free = jdk.version < 25 ? "gc+ergo" : "gc+free";
+  if (jdk.version > 8) return {"-Xlog:gc,safepoint," + free + ":file=" + log + ":uptimenanos,tags:filecount=0"};
   return {"-XX:+PrintGC", "-XX:+PrintGCApplicationStoppedTime", "-Xloggc:" + log};
 }
 

@@ -13,6 +13,9 @@ void stall_end() asm("_ZNK18ZStatCriticalPhase12register_endEP17ConcurrentGCTime
 void safepoint_begin() asm("_ZN14RuntimeService22record_safepoint_beginEl");
 void safepoint_end() asm("_ZN14RuntimeService20record_safepoint_endEl");
 void gc_begin() asm("_ZN15VM_GC_Operation15notify_gc_beginEb");
+void block() asm("_ZN23ShenandoahControlThread20handle_alloc_failureER22ShenandoahAllocRequest");
+void block_if() asm("_ZN20ShenandoahController20handle_alloc_failureERK22ShenandoahAllocRequestb");
+void unblock() asm("_ZN20ShenandoahController28notify_alloc_failure_waitersEv");
 void stall_part() asm("_ZN14ZPageAllocator16alloc_page_stallEP15ZPageAllocation.cold");
 }
 // NOLINTEND(readability-identifier-naming)
@@ -25,6 +28,15 @@ void stall_end() {
 }
 void stall_part() {
   calls = calls + 3;
+}
+void block() {
+  calls = calls + 7;
+}
+void block_if() {
+  calls = calls + 8;
+}
+void unblock() {
+  calls = calls + 9;
 }
 void safepoint_begin() {
   DTRACE_PROBE(hs_private, safepoint__begin);

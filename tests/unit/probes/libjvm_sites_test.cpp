@@ -62,7 +62,20 @@ TEST(LibjvmSites, AreWhereTheFunctionsBegin) {
             code_of("_ZN14ZPageAllocator16alloc_page_stallEP15ZPageAllocation"));
   EXPECT_EQ(file.substr(sites->stall_end[0], kCode),
             code_of("_ZNK18ZStatCriticalPhase12register_endEP17ConcurrentGCTimerRK5TicksS4_"));
-  EXPECT_TRUE(sites->tells_stalls());
+  EXPECT_TRUE(sites->tells_stalls_of_zgc());
+}
+
+TEST(LibjvmSites, OfFunctionsWithAnotherArgumentAreApart) {
+  const auto sites = find_libjvm_sites(open_file(MANOMETER_FAKE_HOTSPOT).get());
+  ASSERT_TRUE(sites.ok()) << sites.error().message();
+  ASSERT_EQ(sites->block.size(), 1U);
+  ASSERT_EQ(sites->block_if.size(), 1U);
+  const std::string file = read_whole(MANOMETER_FAKE_HOTSPOT);
+  EXPECT_EQ(file.substr(sites->block[0], kCode),
+            code_of("_ZN23ShenandoahControlThread20handle_alloc_failureER22ShenandoahAllocRequest"));
+  EXPECT_EQ(file.substr(sites->block_if[0], kCode),
+            code_of("_ZN20ShenandoahController20handle_alloc_failureERK22ShenandoahAllocRequestb"));
+  EXPECT_TRUE(sites->tells_stalls_of_shenandoah());
 }
 
 /// Those of a copy of the library that went through this command.
@@ -103,14 +116,15 @@ TEST(LibjvmSites, AreThoseOfFunctionsWithoutUsdt) {
   ASSERT_EQ(sites.safepoint_begin.size(), 1U);
   EXPECT_EQ(read_whole(MANOMETER_FAKE_HOTSPOT).substr(sites.safepoint_begin[0], kCode),
             code_of("_ZN14RuntimeService22record_safepoint_beginEl"));
-  EXPECT_TRUE(sites.tells_stalls());
+  EXPECT_TRUE(sites.tells_stalls_of_zgc());
 }
 
 TEST(LibjvmSites, OfUsdtNeedNoNames) {
   const LibjvmSites sites = find_after({"strip", "--strip-all"});
   EXPECT_EQ(sites.pauses_by, "usdt");
   EXPECT_TRUE(sites.tells_pauses());
-  EXPECT_FALSE(sites.tells_stalls());
+  EXPECT_FALSE(sites.tells_stalls_of_zgc());
+  EXPECT_FALSE(sites.tells_stalls_of_shenandoah());
 }
 
 TEST(LibjvmSites, OfUsdtAreNotTakenWhereThereIsNoNop) {
@@ -127,7 +141,8 @@ TEST(LibjvmSites, AreNoneWithoutNamesAndUsdt) {
   const LibjvmSites sites = find_after({"strip", "--strip-all", "--remove-section=.note.stapsdt"});
   EXPECT_THAT(sites.stall_begin, IsEmpty());
   EXPECT_THAT(sites.stall_end, IsEmpty());
-  EXPECT_FALSE(sites.tells_stalls());
+  EXPECT_FALSE(sites.tells_stalls_of_zgc());
+  EXPECT_FALSE(sites.tells_stalls_of_shenandoah());
   EXPECT_FALSE(sites.tells_pauses());
 }
 
@@ -143,8 +158,9 @@ TEST(LibjvmSites, AreRefusedWhereTheFileIsNoLibrary) {
 void expect_within(const std::string& bytes) {
   const auto sites = find_in(bytes);
   if (!sites) return;
-  for (const auto places : {&LibjvmSites::stall_begin, &LibjvmSites::stall_end, &LibjvmSites::safepoint_begin,
-                            &LibjvmSites::safepoint_end, &LibjvmSites::collects})
+  for (const auto places :
+       {&LibjvmSites::stall_begin, &LibjvmSites::stall_end, &LibjvmSites::block, &LibjvmSites::block_if,
+        &LibjvmSites::unblock, &LibjvmSites::safepoint_begin, &LibjvmSites::safepoint_end, &LibjvmSites::collects})
     EXPECT_LE((*sites.*places).size(), 8U);
 }
 
@@ -173,7 +189,7 @@ TEST(LibjvmSites, OfAHugeFileTakeLittleMemory) {
     const auto sites = find_libjvm_sites(open_file(directory.path() / "libjvm.so").get());
     rusage after{};
     ::getrusage(RUSAGE_SELF, &after);
-    EXPECT_FALSE(sites.ok() && sites->tells_stalls());
+    EXPECT_FALSE(sites.ok() && sites->tells_stalls_of_zgc());
     EXPECT_LE(after.ru_maxrss - before.ru_maxrss, 40'000);
   }
 }
