@@ -48,11 +48,16 @@ bool LiveSet::cycle_found_nothing(const PerfSample& sample, bool collected) {
   constexpr uint64_t kCollectionsUntilFreed = 4;
   const uint64_t pauses = runs_of(sample, kG1Cycle);
   const uint64_t young = runs_of(sample, kG1Young);
-  const bool cycled = cycle_pauses_ && pauses > *cycle_pauses_;
-  cycle_pauses_ = pauses;
-  if (collected) young_at_cycle_.reset();
+  if (!cycle_pauses_) cycle_pauses_ = pauses;
+  if (collected) {
+    // Perhaps in the first pause of a cycle, which frees what is wholly garbage: the second is no other cycle.
+    cycle_pauses_ = pauses + 1;
+    young_at_cycle_.reset();
+    return false;
+  }
   // While nothing is freed one cycle follows the other: it is the first that counts.
-  if (cycled && !young_at_cycle_) young_at_cycle_ = young;
+  if (pauses > *cycle_pauses_ && !young_at_cycle_) young_at_cycle_ = young;
+  cycle_pauses_ = std::max(pauses, *cycle_pauses_);
   if (!young_at_cycle_ || young < *young_at_cycle_ + kCollectionsUntilFreed) return false;
   young_at_cycle_.reset();
   return true;

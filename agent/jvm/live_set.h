@@ -43,7 +43,7 @@ class LiveSet {
   bool tells_collections_ = true;
   std::optional<uint64_t> last_used_;
   uint64_t last_full_ = 0;
-  std::optional<uint64_t> cycle_pauses_;
+  std::optional<uint64_t> cycle_pauses_;    // those that are accounted for
   std::optional<uint64_t> young_at_cycle_;  // collections when a cycle was seen of which nothing was freed yet
   std::optional<uint64_t> after_collection_;
   std::deque<Lowest> lowest_;  // oldest first

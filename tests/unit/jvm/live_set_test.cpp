@@ -85,6 +85,21 @@ TEST(LiveSet, IsWhatG1FreedAfterACycleThatFoundSomething) {
   EXPECT_EQ(live.bytes(), 60U) << "what was promoted since is not known to live";
 }
 
+TEST(LiveSet, IsWhatG1FreedInTheFirstPauseOfACycle) {
+  for (const uint64_t pauses : {1U, 2U}) {
+    LiveSet live;
+    live.add(g1(100, 10, 0), "G1", kStart);
+    live.add(g1(60, 10, pauses), "G1", kStart);
+    live.add(g1(60, 10, 2), "G1", kStart);
+    live.add(g1(80, 12, 2), "G1", kStart);
+    live.add(g1(100, 15, 2), "G1", kStart);
+    EXPECT_EQ(live.bytes(), 60U) << "mixed collections may free less than they promote";
+    live.add(g1(110, 16, 4), "G1", kStart);
+    live.add(g1(130, 20, 4), "G1", kStart);
+    EXPECT_EQ(live.bytes(), 130U) << "but nothing by another cycle";
+  }
+}
+
 PerfSample whole_heap(uint64_t used) {
   PerfSample out;
   out.generations = {{used, used, used}};
