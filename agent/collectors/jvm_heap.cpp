@@ -24,7 +24,8 @@ constexpr Metric kMax{"manometer_jvm_heap_max_bytes", "Largest size of the heap 
 constexpr Metric kLive{
     "manometer_jvm_heap_live_bytes",
     "What was alive after the last collection of the old generation. source: collection (exact but for what came "
-    "since), lowest_used (ZGC, Shenandoah: lowest use of five minutes; growth shows later by as much).",
+    "since), lowest_used (ZGC's lowest use of its last cycles, Shenandoah's of five minutes; growth shows later by as "
+    "much).",
     kGauge, "source", kMinimal};
 constexpr Metric kGenerationUsed{"manometer_jvm_generation_used_bytes",
                                  "Used bytes of a generation; collectors with two only.", kGauge, "generation"};

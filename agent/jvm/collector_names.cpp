@@ -27,9 +27,9 @@ constexpr std::array kCollectors{
     CollectorName{"G1 full collection pauses", kG1Full, "G1", true},
     CollectorName{"G1 stop-the-world phases", kG1Cycle, "G1"},
     CollectorName{"G1 concurrent cycle pauses", kG1Cycle, "G1"},
-    CollectorName{"Z concurrent cycle pauses", "ZGC Pauses", "ZGC"},
+    CollectorName{"Z concurrent cycle pauses", kZgcPauses, "ZGC"},
     CollectorName{"ZGC minor collection pauses", "ZGC Minor Pauses", "Generational ZGC"},
-    CollectorName{"ZGC major collection pauses", "ZGC Major Pauses", "Generational ZGC"},
+    CollectorName{"ZGC major collection pauses", kZgcMajorPauses, "Generational ZGC"},
     CollectorName{"Shenandoah full", "Shenandoah Pauses", "Shenandoah", false, true},
 };
 

@@ -29,6 +29,10 @@ inline constexpr std::string_view kG1Full = "G1 Old Generation";
 inline constexpr std::string_view kG1Young = "G1 Young Generation";
 inline constexpr std::string_view kG1Cycle = "G1 Concurrent GC";
 
+/// The MXBeans of the pauses of ZGC's cycles, and of those over the whole heap where it has generations.
+inline constexpr std::string_view kZgcPauses = "ZGC Pauses";
+inline constexpr std::string_view kZgcMajorPauses = "ZGC Major Pauses";
+
 /// collector: a family. With generations or without.
 bool is_zgc(std::string_view collector);
 

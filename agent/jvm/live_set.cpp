@@ -6,6 +6,8 @@ namespace manometer::jvm {
 namespace {
 
 constexpr std::chrono::seconds kPart{10};
+// A cycle of ZGC has three, with generations five: there is a whole one among so many, whenever they are counted.
+constexpr uint64_t kPausesOfCycles = 10;
 
 /// When the last full collection ended, on the JVM's own clock; 0 if there was none, or it cannot be told.
 uint64_t last_full_collection(const PerfSample& sample) {
@@ -39,7 +41,7 @@ void LiveSet::add(const PerfSample& sample, std::string_view collector, TimePoin
   if (tells_collections_) {
     note_collection(sample, used);
   } else {
-    note_lowest(used, now);
+    note_lowest(used, std::max(runs_of(sample, kZgcPauses), runs_of(sample, kZgcMajorPauses)), now);
   }
 }
 
@@ -73,9 +75,10 @@ void LiveSet::note_collection(const PerfSample& sample, uint64_t used) {
   last_used_ = used;
 }
 
-void LiveSet::note_lowest(uint64_t used, TimePoint now) {
-  while (!lowest_.empty() && now - lowest_.front().from > kWindow) lowest_.pop_front();
-  if (lowest_.empty() || now - lowest_.back().from > kPart) lowest_.push_back({now, used});
+void LiveSet::note_lowest(uint64_t used, uint64_t pauses, TimePoint now) {
+  const auto cycled_since_first = [&] { return lowest_.size() > 1 && pauses >= lowest_[1].pauses + kPausesOfCycles; };
+  while (!lowest_.empty() && (now - lowest_.front().from > kWindow || cycled_since_first())) lowest_.pop_front();
+  if (lowest_.empty() || now - lowest_.back().from > kPart) lowest_.push_back({now, pauses, used});
   lowest_.back().bytes = std::min(lowest_.back().bytes, used);
 }
 

@@ -16,8 +16,9 @@ namespace manometer::jvm {
 /// having ended or by its use having fallen ("collection"). G1 does not collect it at all after a concurrent cycle that
 /// found less than a twentieth of the heap to free there (G1HeapWastePercent), as in a leak: seen by its use not having
 /// fallen in the collections after. ZGC, Shenandoah: their counters are not taken after a
-/// collection, so it is the lowest use of the last five minutes: not below what was alive all that time, but a live set
-/// that grows is seen five minutes later ("lowest_used").
+/// collection, so it is the lowest use of the last five minutes, or of as many of ZGC's cycles as make sure that one is
+/// whole if that is less: not below what was alive all that time, but a live set that grows is seen as much later
+/// ("lowest_used"). Where ZGC has generations, it is the old one's, and the cycles are the major ones.
 class LiveSet {
  public:
   static constexpr std::chrono::minutes kWindow{5};
@@ -33,12 +34,13 @@ class LiveSet {
   /// The lowest use within one part of the window.
   struct Lowest {
     TimePoint from;
+    uint64_t pauses;  // of ZGC's cycles before it
     uint64_t bytes;
   };
 
   bool cycle_found_nothing(const PerfSample& sample, bool collected);
   void note_collection(const PerfSample& sample, uint64_t used);
-  void note_lowest(uint64_t used, TimePoint now);
+  void note_lowest(uint64_t used, uint64_t pauses, TimePoint now);
 
   bool tells_collections_ = true;
   std::optional<uint64_t> last_used_;

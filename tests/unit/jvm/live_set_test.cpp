@@ -125,6 +125,32 @@ TEST(LiveSet, ForgetsALowThatIsLongPast) {
   EXPECT_EQ(live.bytes(), 80U);
 }
 
+PerfSample zgc(uint64_t used, std::string_view counter, uint64_t pauses) {
+  PerfSample out = whole_heap(used);
+  out.collectors = {{.name = *find_collector(counter), .runs = pauses}};
+  return out;
+}
+
+TEST(LiveSet, ForgetsALowBeforeTheLastCyclesOfZgc) {
+  for (const char* counter : {"Z concurrent cycle pauses", "ZGC major collection pauses"}) {
+    LiveSet live;
+    live.add(zgc(40, counter, 2), "ZGC", kStart);
+    live.add(zgc(80, counter, 5), "ZGC", kStart + std::chrono::seconds(20));
+    live.add(zgc(90, counter, 14), "ZGC", kStart + std::chrono::seconds(40));
+    EXPECT_EQ(live.bytes(), 40U) << "one of those five pauses apart may still be the cycle that found so much";
+    live.add(zgc(95, counter, 15), "ZGC", kStart + std::chrono::seconds(60));
+    EXPECT_EQ(live.bytes(), 80U);
+  }
+}
+
+TEST(LiveSet, MinorCyclesOfZgcLeaveTheOldGenerationAlone) {
+  LiveSet live;
+  live.add(zgc(40, "ZGC minor collection pauses", 2), "Generational ZGC", kStart);
+  live.add(zgc(80, "ZGC minor collection pauses", 50), "Generational ZGC", kStart + std::chrono::seconds(20));
+  live.add(zgc(90, "ZGC minor collection pauses", 99), "Generational ZGC", kStart + std::chrono::seconds(40));
+  EXPECT_EQ(live.bytes(), 40U);
+}
+
 TEST(LiveSet, EpsilonHasNone) {
   LiveSet live;
   live.add(whole_heap(40), "Epsilon", kStart);
