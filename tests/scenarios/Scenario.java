@@ -2,8 +2,10 @@ import com.sun.net.httpserver.HttpServer;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
 import java.util.concurrent.Executors;
 
 /**
@@ -13,7 +15,7 @@ import java.util.concurrent.Executors;
  *   idle:SECONDS                        does nothing
  *   work:SECONDS:LIVE_MB:MB_PER_SECOND  keeps that much of small objects, and makes that much garbage
  *   storm:SECONDS:LIVE_MB               the same as fast as it can
- *   leak:SECONDS:MB_PER_SECOND          keeps all it makes, beside ten times as much garbage
+ *   leak:SECONDS:KB_PER_SECOND          a service that keeps so much of what it makes, see there
  *   direct:SECONDS:MB_PER_SECOND        keeps memory outside of the heap
  *   serve:THREADS:MILLISECONDS          serves HTTP with so many threads that wait so long for each; prints its port
  */
@@ -75,12 +77,21 @@ public final class Scenario {
     for (int i = 0; i < mb * BLOCKS_PER_MB; i++) sink = new byte[BLOCK];
   }
 
-  private static void leak(long end, int mbPerSecond) throws InterruptedException {
+  /**
+   * Each request makes garbage, and a session that is over some seconds later. By then it is in the old generation, which
+   * is so collected again and again. What leaks is a small part of all that.
+   */
+  private static void leak(long end, int kbPerSecond) throws InterruptedException {
+    final int requestsPerSecond = 64;
+    final int sessions = 2 * requestsPerSecond;
+    Queue<byte[][]> open = new ArrayDeque<>();
     long start = System.nanoTime();
-    for (int mb = 0; System.nanoTime() < end; mb++) {
-      for (int i = 0; i < BLOCKS_PER_MB; i++) live.add(new byte[BLOCK]);
-      garbage(10);
-      pace(start, mb, mbPerSecond);
+    for (long request = 0; System.nanoTime() < end; request++) {
+      for (int i = 0; i < kbPerSecond / requestsPerSecond; i++) live.add(new byte[BLOCK]);
+      for (int i = 0; i < 160; i++) sink = new byte[BLOCK];
+      open.add(new byte[256][BLOCK]);
+      if (open.size() > sessions) open.remove();
+      pace(start, request, requestsPerSecond);
     }
   }
 
