@@ -107,17 +107,33 @@ INSTANTIATE_TEST_SUITE_P(
                     Row{"/kubepods/pod" + kUid + "/" + kId + "/system.slice/app.service", kUid, kId, kId},
                     Row{"/kubepods/pod" + kUid + "/" + kId + "/kubepods/pod" + kHash + "/" + kOuter, kUid, kId, kId}));
 
+// As Debian 12's docker 20.10 makes them: cgroupfs on v1 and v2, systemd on v2, and with --cgroup-parent.
+INSTANTIATE_TEST_SUITE_P(Docker, CgroupNameTest,
+                         testing::Values(Row{"/docker/" + kId, "", kId},
+                                         Row{"/system.slice/docker-" + kId + ".scope", "", kId},
+                                         Row{"/shop/" + kId, "", kId},
+                                         Row{"/shop.slice/shop-web.slice/docker-" + kId + ".scope", "", kId},
+                                         Row{"/docker/" + kId + "/app", "", ""}, Row{"/docker/4f5c", "", ""}));
+
+// As Debian 12's podman 4.3 makes them: cgroupfs on v1 and v2, systemd on v2 with runc and with crun, --cgroups=split
+// as in a unit; and of conmon, its own process. Then a user's, and a pod's, as in its issues.
 INSTANTIATE_TEST_SUITE_P(
-    OutsidePods, CgroupNameTest,
-    testing::Values(Row{"/docker/" + kId, "", kId}, Row{"/system.slice/docker-" + kId + ".scope", "", kId},
-                    Row{"/docker/" + kId + "/app", "", ""}, Row{"/docker/4f5c", "", ""},
+    Podman, CgroupNameTest,
+    testing::Values(Row{"/libpod_parent/libpod-" + kId, "", kId},
                     Row{"/machine.slice/libpod-" + kId + ".scope", "", kId},
                     Row{"/machine.slice/libpod-" + kId + ".scope/container", "", kId, "libpod-" + kId + ".scope"},
+                    Row{"/system.slice/web.service/libpod-payload-" + kId, "", kId},
+                    Row{"/libpod_parent/conmon", "", ""}, Row{"/system.slice/web.service/runtime", "", ""},
                     Row{"/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-" + kId + ".scope", "", kId},
-                    Row{"/libpod_parent/libpod-" + kId, "", kId},
-                    Row{"/system.slice/nerdctl-" + kId + ".scope", "", kId}, Row{"/default/" + kId, "", kId},
-                    Row{"/system.slice/app.service", "", ""}, Row{"/system.slice/container", "", ""},
-                    Row{"/user.slice/user-1000.slice/session-3.scope", "", ""}));
+                    Row{"/machine.slice/machine-libpod_pod_" + kOuter + ".slice/libpod-" + kId + ".scope/container", "",
+                        kId, "libpod-" + kId + ".scope"},
+                    Row{"/machine.slice/machine-libpod_pod_" + kOuter + ".slice", "", ""}));
+
+INSTANTIATE_TEST_SUITE_P(OutsidePods, CgroupNameTest,
+                         testing::Values(Row{"/system.slice/nerdctl-" + kId + ".scope", "", kId},
+                                         Row{"/default/" + kId, "", kId}, Row{"/system.slice/app.service", "", ""},
+                                         Row{"/system.slice/container", "", ""},
+                                         Row{"/user.slice/user-1000.slice/session-3.scope", "", ""}));
 
 // What looks like a pod and is none.
 INSTANTIATE_TEST_SUITE_P(Lookalikes, CgroupNameTest,
