@@ -1,4 +1,5 @@
-// Real names, from the runtimes' sources and from what nodes print.
+// Real names, from the runtimes' sources and from what nodes print. Kubernetes with containerd, and podman, make them
+// anew in tests/cluster and tests/java/podman_test.cpp.
 
 #include "agent/container/cgroup_name.h"
 
