@@ -7,6 +7,8 @@ import time
 
 from waiting import PATIENCE
 
+# Who makes the containers' cgroups: the kubelet and containerd themselves, or systemd when they ask it.
+DRIVER = os.environ.get("MANOMETER_CGROUP_DRIVER", "cgroupfs")
 KUBELETS = {"cpu", "cpuset", "memory", "hugetlb", "pids"}  # the controllers it insists on where the kernel has them
 
 
@@ -30,7 +32,9 @@ def switch(directory, sign, names):
 class Cgroups:
     def __init__(self, name):
         self.name = name
-        self.roots = [hierarchy / name for hierarchy in hierarchies()]
+        # The kubelet's name for it where systemd, to which "-" means a level, has it as a slice.
+        directory = f"{name.replace('-', '_')}.slice" if DRIVER == "systemd" else name
+        self.roots = [hierarchy / directory for hierarchy in hierarchies()]
         # Beside the containers: a cgroup2 that hands out controllers may hold no processes itself.
         self.daemons = self.roots[0] / "daemons"
         # Of version 2 we get only the controllers that the top hands down.

@@ -122,7 +122,8 @@ class Node:
     def describe(self):
         """For whoever uses it."""
         return {"inside": self.inside(("net", "net")), "kubeconfig": f"{self.state}/kubeconfig",
-                "kubectl": [self.kube, "kubectl"], "static_pods": f"{self.state}/manifests"}
+                "kubectl": [self.kube, "kubectl"], "static_pods": f"{self.state}/manifests",
+                "cgroups": str(self.cgroups.roots[0])}
 
 
 def main(kube, tools, logs, *images):

@@ -4,6 +4,7 @@ import json
 import pathlib
 import subprocess
 
+from cgroups import DRIVER
 from images import PAUSE
 
 NAME = "node-1"
@@ -17,11 +18,16 @@ SYSCTLS = {"vm/overcommit_memory": 1, "vm/panic_on_oom": 0, "kernel/panic": 10, 
            "kernel/keys/root_maxkeys": 1000000, "kernel/keys/root_maxbytes": 25000000}
 
 # Run by sh in the new namespaces, with the state folder as $0. /var is as it was, but what Kubernetes writes there
-# (logs, leases of addresses) stays in the state folder; /run begins empty.
+# (logs, leases of addresses) stays in the state folder; /run begins empty, but for what leads to a systemd that is asked.
 NAMESPACES = """
 set -e
 mount -t overlay overlay -o "lowerdir=/var,upperdir=$0/var,workdir=$0/var-work" /var
-mount -t tmpfs -o mode=755 tmpfs /run
+mount -t tmpfs -o mode=755 tmpfs "$0/run"
+if [ """ + DRIVER + """ = systemd ]; then
+  mkdir "$0/run/systemd"
+  mount --bind /run/systemd "$0/run/systemd"
+fi
+mount --no-mtab --move "$0/run" /run
 (cd "$0/sysctls" && find . -type f) | while read -r file; do mount --bind "$0/sysctls/$file" "/proc/sys/$file"; done
 ip link set lo up
 ip link add cni0 type bridge
@@ -47,6 +53,8 @@ state = "/run/containerd"
     conf_dir = "{state}/cni"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+      SystemdCgroup = {systemd}
 """
 
 
@@ -66,7 +74,7 @@ def network():
 
 def kubelet_configuration(state, cgroup):
     return {"apiVersion": "kubelet.config.k8s.io/v1beta1", "kind": "KubeletConfiguration",
-            "cgroupRoot": f"/{cgroup}", "cgroupDriver": "cgroupfs", "failCgroupV1": False, "failSwapOn": False,
+            "cgroupRoot": f"/{cgroup}", "cgroupDriver": DRIVER, "failCgroupV1": False, "failSwapOn": False,
             # Else it insists on rights that root has not everywhere.
             "featureGates": {"KubeletInUserNamespace": True},
             "containerRuntimeEndpoint": f"unix://{state}/containerd.sock", "resolvConf": "",
@@ -80,7 +88,7 @@ def kubelet_configuration(state, cgroup):
 
 
 def write(state, tools, token, cgroup):
-    for directory in ("cni", "etcd", "kubelet", "manifests", "pki", "var", "var-work"):
+    for directory in ("cni", "etcd", "kubelet", "manifests", "pki", "run", "var", "var-work"):
         (state / directory).mkdir()
     for name, value in SYSCTLS.items():
         file = state / "sysctls" / name
@@ -92,7 +100,8 @@ def write(state, tools, token, cgroup):
     (state / "kubelet.json").write_text(json.dumps(kubelet_configuration(state, cgroup)))
     (state / "cni" / "pods.conflist").write_text(json.dumps(network()))
     subprocess.run(["openssl", "genrsa", "-out", state / "pki" / "accounts.key"], check=True, capture_output=True)
-    (state / "containerd.toml").write_text(CONTAINERD.format(state=state, tools=tools, pause=PAUSE))
+    systemd = json.dumps(DRIVER == "systemd")
+    (state / "containerd.toml").write_text(CONTAINERD.format(state=state, tools=tools, pause=PAUSE, systemd=systemd))
 
 
 def etcd(state):
