@@ -32,10 +32,12 @@ constexpr Metric kSafepointSeconds{"manometer_jvm_safepoint_seconds_total",
                                    kCounter};
 constexpr Metric kSyncSeconds{"manometer_jvm_safepoint_sync_seconds_total",
                               "Time spent to bring the threads to a stop; part of the above.", kCounter};
-constexpr Metric kStalls{"manometer_jvm_allocation_stalls_total",
-                         "Times a thread waited until ZGC or Shenandoah had freed memory, since the agent knows the JVM.", kCounter};
+constexpr Metric kStalls{
+    "manometer_jvm_allocation_stalls_total",
+    "Times a thread waited until ZGC or Shenandoah had freed memory, since the agent knows the JVM.", kCounter};
 constexpr Metric kStallSeconds{"manometer_jvm_allocation_stall_seconds_total",
-                               "How long threads waited until ZGC or Shenandoah had freed memory, each by itself.", kCounter};
+                               "How long threads waited until ZGC or Shenandoah had freed memory, each by itself.",
+                               kCounter};
 constexpr std::array kMetrics{kPause, kCpu, kSafepoints, kSafepointSeconds, kSyncSeconds, kStalls, kStallSeconds};
 
 /// Labels of kPause; what is not known is left out.

@@ -35,8 +35,8 @@ constexpr Metric kFailures{"manometer_jvm_read_failures_total", "Times a JVM's d
 constexpr Metric kUnmeasured{
     "manometer_unmeasured",
     "JVMs, processes or containers of which something could be measured and is not; the log says why. what: "
-    "allocation_stalls (of ZGC and Shenandoah), gc_pauses (one by one), gc_cpu, container_stalls, all (of a process that is refused "
-    "now).",
+    "allocation_stalls (of ZGC and Shenandoah), gc_pauses (one by one), gc_cpu, container_stalls, all (of a process "
+    "that is refused now).",
     kGauge, "what", kMinimal};
 constexpr Metric kRefused{"manometer_refused_total",
                           "Processes not measured because there were too many. limit: jvms, watched, containers (of "
