@@ -115,6 +115,7 @@ static __always_inline int safepoint_end(void) {
   add(&process->safepoint_ns, ns);
   __u32 collector = collector_of(process);
   if (!process->collects && collector == GC_COLLECTORS) return 0;
+  add(&process->collect_ns, ns);
   add_pause(pid, series_of(process, gc_series_key(cause_of(process), collector)), ns);
   return 0;
 }

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <unistd.h>
 
+#include "agent/probes/usdt_arguments.h"
 #include "agent/probes/usdt_notes.h"
 
 namespace manometer::probes {
@@ -63,10 +64,13 @@ struct UsdtProbe {
   Sites sites;
 };
 
+constexpr std::string_view kPoolProbe = "mem__pool__gc__end";
+
 constexpr std::array kUsdtProbes{
     UsdtProbe{"hs_private", "safepoint__begin", &LibjvmSites::safepoint_begin},
     UsdtProbe{"hs_private", "safepoint__end", &LibjvmSites::safepoint_end},
     UsdtProbe{"hotspot", "gc__begin", &LibjvmSites::collects},
+    UsdtProbe{"hotspot", kPoolProbe, &LibjvmSites::pool_ends},
 };
 
 /// Each part is read once, by its own bound, and then looked at: a library for ELF trusts what the file says of its
@@ -156,6 +160,18 @@ Result<void> add_site(LibjvmSites& sites, Sites which, std::optional<uint64_t> o
   if (found.size() == kMaxSites) return Error("libjvm.so: one function too often");
   found.push_back(*offset);
   return {};
+}
+
+/// Arguments that are not understood take nothing else away.
+void add_pools(LibjvmSites& sites, const std::vector<UsdtNote>& notes) {
+  if (sites.pool_ends.empty()) return;
+  auto arguments = arguments_of(notes, "hotspot", kPoolProbe, GC_POOL_ARGUMENTS);
+  if (arguments) {
+    sites.pool_arguments = *std::move(arguments);
+  } else {
+    sites.pool_ends.clear();
+    sites.no_pools = arguments.error().message();
+  }
 }
 
 /// The headers of a libjvm, and what is found by them.
@@ -258,6 +274,7 @@ Result<LibjvmSites> Library::by_usdt() const {
     const auto added = add_site(sites, probe->sites, offset);
     if (!added) return added.error();
   }
+  add_pools(sites, *parsed);
   return sites;
 }
 
@@ -268,8 +285,11 @@ Result<LibjvmSites> find_libjvm_sites(int file) {
   if (!library) return library.error();
   auto sites = library->by_symbols();
   if (!sites) return sites;
-  const auto usdt = library->by_usdt();
+  auto usdt = library->by_usdt();
   if (!usdt) return usdt.error();
+  sites->pool_ends = std::move(usdt->pool_ends);
+  sites->pool_arguments = std::move(usdt->pool_arguments);
+  sites->no_pools = std::move(usdt->no_pools);
   sites->pauses_by = "symbols";
   if (usdt->tells_pauses() && !usdt->collects.empty()) {
     sites->safepoint_begin = usdt->safepoint_begin;

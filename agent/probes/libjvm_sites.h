@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "agent/base/result.h"
+#include "bpf/gc.h"
 
 namespace manometer::probes {
 
@@ -19,11 +21,15 @@ struct LibjvmSites {
   std::vector<uint64_t> safepoint_end;    // they go on
   std::vector<uint64_t> collects;         // garbage is collected meanwhile
   std::string_view pauses_by;             // what told the last three: "usdt" or "symbols"
+  std::vector<uint64_t> pool_ends;        // a collection has ended, once for each pool of memory; by USDT only
+  std::vector<gc_argument> pool_arguments;
+  std::string no_pools;  // why there are none, though the library has such places
 
   bool tells_stalls_of_zgc() const { return !stall_begin.empty() && !stall_end.empty(); }
   bool tells_stalls_of_shenandoah() const { return (!block.empty() || !block_if.empty()) && !unblock.empty(); }
   /// For which collects is no must: the JVM's counters tell nearly all collections.
   bool tells_pauses() const { return !safepoint_begin.empty() && !safepoint_end.empty(); }
+  bool tells_pools() const { return !pool_ends.empty(); }
 };
 
 /// Finds them by its USDT notes or, without those, by the names of functions in .symtab. file: a regular one, open for

@@ -41,6 +41,7 @@ std::optional<UsdtNote> parse_description(std::string_view rest) {
   UsdtNote note;
   const bool whole = take_value(rest, note.address) && take_value(rest, note.base) &&
                      take_value(rest, note.semaphore) && take_text(rest, note.provider) && take_text(rest, note.name);
+  take_text(rest, note.arguments);
   return whole ? std::optional(note) : std::nullopt;
 }
 

@@ -15,6 +15,7 @@ struct UsdtNote {
   uint64_t semaphore = 0;  // address of a counter that has to be raised first; 0: none
   std::string_view provider;
   std::string_view name;
+  std::string_view arguments;  // as the assembler wrote them, by spaces; empty: it has none
 };
 
 /// What a section .note.stapsdt of a file for 64 bits has; notes of others in it are passed over. section: hostile; it

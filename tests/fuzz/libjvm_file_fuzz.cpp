@@ -16,8 +16,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!sites && sites.error().message().empty()) std::abort();
   if (!sites) return 0;
   for (const auto* places : {&sites->stall_begin, &sites->stall_end, &sites->block, &sites->block_if, &sites->unblock,
-                             &sites->safepoint_begin, &sites->safepoint_end, &sites->collects}) {
+                             &sites->safepoint_begin, &sites->safepoint_end, &sites->collects, &sites->pool_ends}) {
     if (places->size() > 8) std::abort();
   }
+  const size_t arguments = sites->pool_arguments.size();
+  if (sites->tells_pools() ? arguments != GC_POOL_ARGUMENTS : arguments > GC_POOL_ARGUMENTS) std::abort();
   return 0;
 }

@@ -1,4 +1,5 @@
-// The parsers of the kernel's files, whose content a container partly chooses (names, paths), and of a scrape's text.
+// The parsers of the kernel's files, whose content a container partly chooses (names, paths), of where a USDT probe's
+// arguments are, and of a scrape's text.
 
 #include <cstddef>
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include "agent/node/proc_fs.h"
 #include "agent/node/process_threads.h"
 #include "agent/node/psi.h"
+#include "agent/probes/usdt_arguments.h"
 
 namespace {
 
@@ -29,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace manometer;  // NOLINT(google-build-using-namespace): a program of its own
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 13) {
+  switch (data[0] % 15) {
     case 0:
       ignore(node::parse_stat(text));
       break;
@@ -65,6 +67,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       break;
     case 11:
       static_cast<void>(container::parse_mounted_container(text, "48ea6dbad93797db01928fb7884b8154"));
+      break;
+    case 12:
+      ignore(probes::parse_usdt_arguments(text, probes::Machine::kX86));
+      break;
+    case 13:
+      ignore(probes::parse_usdt_arguments(text, probes::Machine::kArm));
       break;
     default:
       ignore(metrics::parse_prometheus_text(text));

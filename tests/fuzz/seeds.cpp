@@ -17,7 +17,7 @@ using manometer::test::FakeLibjvm;
 using manometer::test::PerfData;
 
 /// By the number that selects the parser in proc_files_fuzz.
-constexpr std::array<std::string_view, 13> kTexts{
+constexpr std::array<std::string_view, 15> kTexts{
     "42 (java) S 1 42 42 0 -1 4194304 1 0 0 0 5 6 0 0 20 0 17 0 123456 1 2 3 4 5\n",
     "7f0000000000-7f0000008000 rw-s 00000000 fd:0a 42    /tmp/hsperfdata_a/1 (deleted)\n"
     "7ffc00000000-7ffc00001000 r-xp 00000000 00:00 0 \n",
@@ -33,6 +33,8 @@ constexpr std::array<std::string_view, 13> kTexts{
     "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod48ea6dbad93797db01928fb7884b8154.slice/"
     "cri-containerd-286b15051ec43375190802e1f40562536980a8fd97e75bb89c7f2eec6f995f17.scope/container",
     "1 2 8:1 /kubelet/pods/48ea6dbad93797db01928fb7884b8154/containers/app/1f8a /dev/termination-log rw - ext4 x rw\n",
+    "8@%rbx 8@%r13 8@%r12 8@%rax 8@%rsi 8@-120(%rbp) 8@%rdx -4@$5",
+    "8@x19 -8@[sp, 16] 8@[x0] -4@5",
     "# TYPE a gauge\na_bytes{pid=\"1\",container=\"a\\\"b\\\\c\\n\"} 1.5e+09 17\nb_total 3\nc +Inf\n",
 };
 

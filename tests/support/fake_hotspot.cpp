@@ -1,5 +1,6 @@
 // A library with functions named as those of libjvm that we look for, one split off from them, and its USDT probes.
 
+#include <cstddef>
 #include <sys/sdt.h>
 
 namespace {
@@ -16,6 +17,8 @@ void gc_begin() asm("_ZN15VM_GC_Operation15notify_gc_beginEb");
 void block() asm("_ZN23ShenandoahControlThread20handle_alloc_failureER22ShenandoahAllocRequest");
 void block_if() asm("_ZN20ShenandoahController20handle_alloc_failureERK22ShenandoahAllocRequestb");
 void unblock() asm("_ZN20ShenandoahController28notify_alloc_failure_waitersEv");
+void pool_end(const char* manager, size_t manager_bytes, const char* pool, size_t pool_bytes, size_t initial,
+              size_t used, size_t committed, size_t max) asm("fake_pool_end");
 void stall_part() asm("_ZN14ZPageAllocator16alloc_page_stallEP15ZPageAllocation.cold");
 }
 // NOLINTEND(readability-identifier-naming)
@@ -45,6 +48,11 @@ void safepoint_begin() {
 void safepoint_end() {
   DTRACE_PROBE(hs_private, safepoint__end);
   calls = calls + 5;
+}
+void pool_end(const char* manager, size_t manager_bytes, const char* pool, size_t pool_bytes, size_t initial,
+              size_t used, size_t committed, size_t max) {
+  DTRACE_PROBE8(hotspot, mem__pool__gc__end, manager, manager_bytes, pool, pool_bytes, initial, used, committed, max);
+  calls = calls + 7;
 }
 void gc_begin() {
   DTRACE_PROBE1(hotspot, gc__begin, calls);

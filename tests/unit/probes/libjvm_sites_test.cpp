@@ -137,6 +137,32 @@ TEST(LibjvmSites, OfUsdtAreNotTakenWhereThereIsNoNop) {
   EXPECT_EQ(changed->pauses_by, "symbols");
 }
 
+TEST(LibjvmSites, OfMemoryPoolsComeWithTheirArguments) {
+  const auto sites = find_libjvm_sites(open_file(MANOMETER_FAKE_HOTSPOT).get());
+  ASSERT_TRUE(sites.ok());
+  EXPECT_EQ(sites->pool_ends.size(), 1U);
+  EXPECT_EQ(sites->pool_arguments.size(), 8U);
+  EXPECT_EQ(sites->no_pools, "");
+  EXPECT_FALSE(find_after(kWithoutUsdt).tells_pools());
+}
+
+/// Its note's text, with these bytes instead of its first ones.
+std::string with_pool_arguments(const std::string& first) {
+  std::string bytes = read_whole(MANOMETER_FAKE_HOTSPOT);
+  constexpr std::string_view kName("mem__pool__gc__end\0", 19);
+  return bytes.replace(bytes.find(kName) + kName.size(), first.size(), first);
+}
+
+TEST(LibjvmSites, OfMemoryPoolsAreLeftOutWithoutUsableArguments) {
+  for (const std::string& arguments : {std::string("9"), std::string("8@%xmm7"), std::string("\0", 1)}) {
+    const auto sites = find_in(with_pool_arguments(arguments));
+    ASSERT_TRUE(sites.ok()) << sites.error().message();
+    EXPECT_FALSE(sites->tells_pools()) << arguments;
+    EXPECT_THAT(sites->no_pools, testing::Not(IsEmpty()));
+    EXPECT_EQ(sites->pauses_by, "usdt") << "which need none";
+  }
+}
+
 TEST(LibjvmSites, AreNoneWithoutNamesAndUsdt) {
   const LibjvmSites sites = find_after({"strip", "--strip-all", "--remove-section=.note.stapsdt"});
   EXPECT_THAT(sites.stall_begin, IsEmpty());
