@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-// Measures how long a JVM stands still for its collector, and how long its threads wait until that has freed memory.
+// Measures how long a JVM stands still for its collector, how long its threads wait until that has freed memory, and
+// what it leaves in use.
 // Attached to places in libjvm, and to entries of functions only: a return probe changes the stack of somebody else's
 // process.
 
@@ -8,6 +9,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "gc.h"
+#include "gc_pools.bpf.h"
 #include "gc_stalls.bpf.h"
 #include "gc_stops.bpf.h"
 
@@ -33,6 +35,8 @@ int gc_any(struct pt_regs* context) {
       return block_if(context);
     case GC_UNBLOCK:
       return unblock();
+    case GC_POOL_END:
+      return pool_end(context);
   }
   return 0;
 }
@@ -76,4 +80,9 @@ int gc_block_if(struct pt_regs* context) {
 SEC("uprobe")
 int gc_unblock(void* context) {
   return unblock();
+}
+
+SEC("uprobe")
+int gc_pool_end(void* context) {
+  return pool_end(context);
 }

@@ -50,8 +50,9 @@ metrics::Labels labels_of(std::string_view source, std::string_view collector, s
 
 /// MXBean name of the collector of pauses with this key. ZGC of JDK 11 counts nothing, and is its own; where there is
 /// one only, it need not count what it does in a pause (Shenandoah of JDK 11 does not).
-std::string_view collector_of(uint32_t series, const std::optional<jvm::JvmIdentity>& identity) {
-  if (!identity || series == 0) return "";
+std::string_view collector_of(uint32_t series, const jvm::Jvm& jvm) {
+  const auto& identity = jvm.identity;
+  if (!identity || jvm.tier == jvm::Tier::kUsdt || series == 0) return "";
   if (identity->collectors.empty()) return identity->collector;
   const uint32_t collector = identity->collectors.size() == 1 ? 0 : gc_collector_of(series);
   return collector < identity->collectors.size() ? identity->collectors[collector].bean : "";
@@ -78,7 +79,7 @@ void JvmGc::add_stops(metrics::Batch& batch, const metrics::Labels& target, cons
   std::map<std::pair<std::string_view, std::string_view>, latency_histogram> pauses;
   for (const auto& [series, histogram] : stops.pauses) {
     const std::string_view cause = series == 0 ? "other" : jvm::known_cause_of(series);
-    add(pauses[{collector_of(series, jvm.identity), cause}], histogram);
+    add(pauses[{collector_of(series, jvm), cause}], histogram);
   }
   for (const auto& [collector_and_cause, histogram] : pauses) {
     const auto& [collector, cause] = collector_and_cause;

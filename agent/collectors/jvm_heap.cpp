@@ -11,8 +11,8 @@ using metrics::Metric;
 
 constexpr Metric kInfo{
     "manometer_jvm_info",
-    "A JVM that we know, always 1. tier: how it is read (hsperfdata, memory or none); reason: why it is not.", kGauge,
-    "vm,version,collector,tier,reason", kMinimal};
+    "A JVM that we know, always 1. tier: how it is read (hsperfdata, memory, usdt or none); reason: why it is not.",
+    kGauge, "vm,version,collector,tier,reason", kMinimal};
 constexpr Metric kAge{"manometer_jvm_sample_age_seconds", "Time since the values of this JVM were read.", kGauge};
 constexpr Metric kUsed{
     "manometer_jvm_heap_used_bytes",

@@ -88,7 +88,8 @@ std::span<const Metric> Self::metrics() const {
 
 void Self::add_jvms(metrics::Batch& batch) const {
   std::map<std::string_view, double> by_tier;
-  for (const auto tier : {jvm::Tier::kHsperfdata, jvm::Tier::kMemory, jvm::Tier::kNone}) by_tier[to_string(tier)] = 0;
+  for (const auto tier : {jvm::Tier::kHsperfdata, jvm::Tier::kMemory, jvm::Tier::kUsdt, jvm::Tier::kNone})
+    by_tier[to_string(tier)] = 0;
   for (const auto& [key, jvm] : sources_.jvms.jvms()) ++by_tier[to_string(jvm.refusal ? jvm::Tier::kNone : jvm.tier)];
   for (const auto& [tier, count] : by_tier) batch.add(kJvms, {}, {{"tier", std::string(tier)}}, count);
   for (const auto failure : jvm::kFailures) {

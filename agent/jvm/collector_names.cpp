@@ -81,6 +81,12 @@ std::optional<CollectorName> find_collector(std::string_view counter) {
   return *found;
 }
 
+std::optional<CollectorName> find_bean(std::string_view bean) {
+  const auto found = std::ranges::find(kCollectors, bean, &CollectorName::bean);
+  if (found == kCollectors.end()) return std::nullopt;
+  return *found;
+}
+
 bool is_zgc(std::string_view collector) {
   return collector.ends_with("ZGC");
 }

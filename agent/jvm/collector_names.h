@@ -43,6 +43,9 @@ bool collects_concurrently(std::string_view collector);
 /// nullopt: a name we do not know, or one that stands for nothing ("Shenandoah partial").
 std::optional<CollectorName> find_collector(std::string_view counter);
 
+/// The first by what its GarbageCollectorMXBean is called.
+std::optional<CollectorName> find_bean(std::string_view bean);
+
 /// cause as the JVM writes it (sun.gc.cause and lastCause) if it is one of HotSpot's, else "other": the container
 /// writes it, and a label must not take whatever it likes.
 std::string_view known_cause(std::string_view cause);

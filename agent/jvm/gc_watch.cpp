@@ -5,6 +5,7 @@
 #include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -51,11 +52,14 @@ Result<std::optional<GcWatch::Opened>> GcWatch::open_libjvm(const node::Process&
 void GcWatch::follow(Registry& registry) {
   registry.on_looked_at = [this](const ProcessKey& key, const PerfReader& reader) { add(key, reader); };
   registry.read_stalls = [this](const ProcessKey& key) { return stalls(key); };
+  registry.read_pools = [this](const ProcessKey& key) { return pools(key); };
 }
 
 void GcWatch::add(const ProcessKey& key, const PerfReader& reader) {
   const auto [known, fresh] = jvms_.try_emplace(key);
   Known& jvm = known->second;
+  jvm.with_pools = reader.tier() == Tier::kNone || reader.tier() == Tier::kUsdt;
+  if (!jvm.with_pools) probe_.forget_pools(key.pid);
   if (const JvmIdentity* identity = reader.identity()) {
     jvm.words = reader.words();
     jvm.collector = identity->collector;
@@ -98,19 +102,23 @@ void GcWatch::use(const ProcessKey& key, Opened opened) {
   }
 }
 
-Result<GcWatch::Attached> GcWatch::attach_to(const probes::GcProbe& probe, int file) {
-  const auto sites = probes::find_libjvm_sites(file);
-  if (!sites) return sites.error();
-  auto attachment = probe.attach(file, *sites);
+Result<GcWatch::Attached> GcWatch::attach_to(const probes::GcProbe& probe, UniqueFd file) {
+  auto sites = probes::find_libjvm_sites(file.get());
+  if (!sites) return std::move(sites).error();
+  auto attachment = probe.attach(file.get(), *sites);
   if (!attachment) return std::move(attachment).error();
-  return Attached{*std::move(attachment), sites->tells_stalls_of_zgc(), sites->tells_stalls_of_shenandoah(),
-                  sites->tells_pauses() ? sites->pauses_by : ""};
+  return Attached{*std::move(attachment),
+                  sites->tells_stalls_of_zgc(),
+                  sites->tells_stalls_of_shenandoah(),
+                  sites->tells_pauses() ? sites->pauses_by : "",
+                  std::move(file),
+                  *std::move(sites)};
 }
 
 void GcWatch::attach(const LibraryKey& key, UniqueFd file) {
   const uint64_t number = libraries_[key].number = ++last_number_;
   libraries_pool_.run(
-      [&probe = probe_, file = std::move(file)] { return attach_to(probe, file.get()); },
+      [&probe = probe_, file = std::move(file)]() mutable { return attach_to(probe, std::move(file)); },
       [this, key, number](Result<Attached> attached) { this->attached(key, number, std::move(attached)); });
 }
 
@@ -132,10 +140,11 @@ void GcWatch::attached(const LibraryKey& key, uint64_t number, Result<Attached> 
   }
 }
 
-void GcWatch::detach(probes::GcProbe::Attachment attachment) {
+void GcWatch::detach(std::optional<probes::GcProbe::Attachment> attachment) {
+  if (!attachment) return;
   libraries_pool_.run(
       [attachment = std::move(attachment)]() mutable {
-        const probes::GcProbe::Attachment end = std::move(attachment);
+        attachment.reset();
         return true;
       },
       [](bool) {});
@@ -147,9 +156,47 @@ void GcWatch::start(const ProcessKey& key, Known& jvm) {
   if (attached == nullptr) return;
   if (collects_concurrently(jvm.collector) && !tells_stalls(*attached, jvm.collector))
     warn(Error("libjvm.so: has no symbols of " + jvm.collector + ", or was stripped"));
-  if (attached->pauses_by.empty()) warn(Error("libjvm.so: has no USDT probes, and no symbols of safepoints"));
+  const bool tells_stops = !attached->pauses_by.empty();
+  if (!tells_stops) warn(Error("libjvm.so: has no USDT probes, and no symbols of safepoints"));
   const auto watched = probe_.watch(key.pid, jvm.words);
   if (!watched) warn(watched.error());
+  if (jvm.with_pools && tells_stops) start_pools(key, *jvm.library);
+}
+
+void GcWatch::start_pools(const ProcessKey& key, const LibraryKey& used) {
+  Library& library = libraries_[used];
+  const probes::LibjvmSites& sites = library.attached->sites;
+  if (!sites.tells_pools()) {
+    const std::string why = sites.no_pools.empty() ? "it has none" : sites.no_pools;
+    warn(Error("libjvm.so: its USDT probe of memory pools cannot be used: " + why));
+    return;
+  }
+  const auto watched = probe_.watch_pools(key.pid, sites.pool_arguments);
+  if (!watched) warn(watched.error());
+  if (!std::exchange(library.with_pools, true)) attach_pools(used, library);
+}
+
+void GcWatch::attach_pools(const LibraryKey& key, const Library& library) {
+  // Of its own: the library can be given up meanwhile.
+  UniqueFd file(::fcntl(library.attached->file.get(), F_DUPFD_CLOEXEC, 0));
+  libraries_pool_.run([&probe = probe_, file = std::move(file),
+                       sites = library.attached->sites] { return probe.attach_pools(file.get(), sites); },
+                      [this, key, number = library.number](Result<probes::GcProbe::Attachment> pools) {
+                        attached_pools(key, number, std::move(pools));
+                      });
+}
+
+void GcWatch::attached_pools(const LibraryKey& key, uint64_t number, Result<probes::GcProbe::Attachment> pools) {
+  if (!pools) {
+    warn(pools.error());
+    return;
+  }
+  const auto library = libraries_.find(key);
+  if (library != libraries_.end() && library->second.number == number) {
+    library->second.pools = *std::move(pools);
+  } else {
+    detach(*std::move(pools));
+  }
 }
 
 void GcWatch::remove(const ProcessKey& key) {
@@ -169,9 +216,9 @@ void GcWatch::remove(const ProcessKey& key) {
         [](bool) {});
   }
   if (!used || --libraries_[*used].users > 0) return;
-  auto attached = std::move(libraries_[*used].attached);
-  libraries_.erase(*used);
-  if (attached) detach(std::move(attached->attachment));
+  Library library = std::move(libraries_.extract(*used).mapped());
+  if (library.attached) detach(std::move(library.attached->attachment));
+  detach(std::move(library.pools));
 }
 
 const GcWatch::Attached* GcWatch::attached_to(const Known& jvm) const {
@@ -191,6 +238,14 @@ std::optional<gc_process> GcWatch::stalls(const ProcessKey& key) const {
 bool GcWatch::tells_stalls(const Attached& attached, std::string_view collector) {
   if (is_zgc(collector)) return attached.tells_stalls_of_zgc;
   return collects_concurrently(collector) && attached.tells_stalls_of_shenandoah;
+}
+
+std::optional<PoolReading> GcWatch::pools(const ProcessKey& key) const {
+  const auto jvm = jvms_.find(key);
+  if (jvm == jvms_.end() || !jvm->second.with_pools) return std::nullopt;
+  const auto pools = probe_.read_pools(key.pid);
+  const auto process = pools ? probe_.read(key.pid) : std::nullopt;
+  return process ? read_pools(*pools, *process) : std::nullopt;
 }
 
 std::optional<GcWatch::Stops> GcWatch::stops(const ProcessKey& key) const {

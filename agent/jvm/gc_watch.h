@@ -19,8 +19,9 @@
 
 namespace manometer::jvm {
 
-/// How long JVMs stand still for their collectors, and their threads wait for memory, as the kernel sees it. Puts the
-/// probe on each libjvm once, while one of its JVMs is known. Lives on the loop.
+/// How long JVMs stand still for their collectors, and their threads wait for memory, as the kernel sees it; and what
+/// collections leave, of JVMs that do not say so themselves. Puts the probe on each libjvm once, while one of its JVMs
+/// is known. Lives on the loop.
 class GcWatch {
  public:
   /// All of them must outlive it.
@@ -38,6 +39,9 @@ class GcWatch {
 
   /// Since it is measured; nullopt: it is not.
   std::optional<gc_process> stalls(const ProcessKey& key) const;
+
+  /// nullopt: the JVM has performance data, has not collected since it is watched, or its library does not tell.
+  std::optional<PoolReading> pools(const ProcessKey& key) const;
 
   /// Of stops since they are measured.
   struct Stops {
@@ -75,17 +79,22 @@ class GcWatch {
     bool tells_stalls_of_zgc = false;
     bool tells_stalls_of_shenandoah = false;
     std::string_view pauses_by;  // empty: they are not told
+    UniqueFd file;
+    probes::LibjvmSites sites;
   };
   struct Library {
     uint64_t number = 0;  // tells one that came back after it was given up
     size_t users = 0;
     bool pending = true;
     std::optional<Attached> attached;
+    bool with_pools = false;  // one of its users has no performance data
+    std::optional<probes::GcProbe::Attachment> pools;
   };
   struct Known {
     uint64_t number = 0;  // the same of a JVM
     gc_words words;
     std::string collector = {};  // empty: not known
+    bool with_pools = false;     // it has no performance data
     bool pending = true;
     TimePoint added_at = {};
     std::optional<LibraryKey> library = {};
@@ -97,10 +106,13 @@ class GcWatch {
   void opened(const ProcessKey& key, uint64_t number, Result<std::optional<Opened>> opened);
   void use(const ProcessKey& key, Opened opened);
   void attach(const LibraryKey& key, UniqueFd file);
-  static Result<Attached> attach_to(const probes::GcProbe& probe, int file);
+  static Result<Attached> attach_to(const probes::GcProbe& probe, UniqueFd file);
   void attached(const LibraryKey& key, uint64_t number, Result<Attached> attached);
-  void detach(probes::GcProbe::Attachment attachment);
+  void detach(std::optional<probes::GcProbe::Attachment> attachment);
   void start(const ProcessKey& key, Known& jvm);
+  void start_pools(const ProcessKey& key, const LibraryKey& used);
+  void attach_pools(const LibraryKey& key, const Library& library);
+  void attached_pools(const LibraryKey& key, uint64_t number, Result<probes::GcProbe::Attachment> pools);
   const Attached* attached_to(const Known& jvm) const;
   static bool tells_stalls(const Attached& attached, std::string_view collector);
   void warn(const Error& error);

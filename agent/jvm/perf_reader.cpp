@@ -7,7 +7,21 @@ Refusal still_starting() {
   return {Failure::kStarting, "its performance data are not complete yet"};
 }
 
+Refusal no_perf_data() {
+  return {Failure::kPerfDataOff, "nothing is known any more of what its collections leave"};
+}
+
 }  // namespace
+
+Tier PerfReader::tier() const {
+  if (region_) return region_->tier();
+  return without_data_ ? Tier::kUsdt : Tier::kNone;
+}
+
+const JvmIdentity* PerfReader::identity() const {
+  if (layout_) return &layout_->identity();
+  return without_data_ ? &*without_data_ : nullptr;
+}
 
 std::variant<std::monostate, Gone, Refusal> PerfReader::open() {
   const auto maps = process_.maps();
@@ -21,8 +35,10 @@ std::variant<std::monostate, Gone, Refusal> PerfReader::open() {
   return {};
 }
 
-PerfReader::Reading PerfReader::read(TimePoint now) {
-  Reading reading = read_perf_data();
+PerfReader::Reading PerfReader::read(TimePoint now, const std::optional<PoolReading>& pools) {
+  Reading reading = without_data_ ? no_perf_data() : read_perf_data();
+  const auto* refusal = std::get_if<Refusal>(&reading);
+  if (refusal != nullptr && refusal->failure == Failure::kPerfDataOff && pools) reading = take(*pools);
   if (auto* sample = std::get_if<PerfSample>(&reading)) {
     cpu_error_.reset();
     if (auto added = add_cpu(*sample, now); !added) cpu_error_ = std::move(added).error();
@@ -36,10 +52,19 @@ Result<void> PerfReader::add_cpu(PerfSample& sample, TimePoint now) {
   if (!*stat) return {};  // the next read tells that it is gone
   sample.process_cpu_ns = (*stat)->cpu_ns();
   if (sample.gc_cpu) return {};
-  const auto ns = gc_threads_.cpu_ns(process_, **stat, layout_->identity().collector, now);
+  const auto ns = gc_threads_.cpu_ns(process_, **stat, identity()->collector, now);
   if (!ns) return ns.error();
   if (*ns) sample.gc_cpu = GcCpu{**ns, "threads"};
   return {};
+}
+
+PerfReader::Reading PerfReader::take(const PoolReading& pools) {
+  const auto stat = process_.stat();
+  if (!stat) return to_refusal(stat.error());
+  if (!*stat || (*stat)->is_dead()) return Gone{};
+  // It has collected, so it has made long ago what data it would have.
+  without_data_.emplace().collector = pools.collector;
+  return pools.sample;
 }
 
 PerfReader::Reading PerfReader::read_perf_data() {

@@ -5,6 +5,7 @@
 
 #include "agent/base/types.h"
 #include "agent/jvm/gc_threads.h"
+#include "agent/jvm/memory_pools.h"
 #include "agent/jvm/perf_region.h"
 #include "agent/jvm/perf_sample.h"
 
@@ -18,13 +19,14 @@ class PerfReader {
   explicit PerfReader(node::Process process) : process_(std::move(process)) {}
 
   /// Looks for the data first, until it has found them. Refusal{kStarting} until the JVM has made its entries.
-  Reading read(TimePoint now);
+  /// pools: what the kernel saw of the JVM; it is taken if there are no data.
+  Reading read(TimePoint now, const std::optional<PoolReading>& pools = {});
 
   const node::Process& process() const { return process_; }
   /// kNone until the data are found.
-  Tier tier() const { return region_ ? region_->tier() : Tier::kNone; }
+  Tier tier() const;
   /// nullptr before the first sample.
-  const JvmIdentity* identity() const { return layout_ ? &layout_->identity() : nullptr; }
+  const JvmIdentity* identity() const;
   /// All 0 before the first sample.
   gc_words words() const { return layout_ ? layout_->words(region_->address()) : gc_words{}; }
   /// Why the last sample does not tell the CPU time of process or GC threads, if it should.
@@ -33,11 +35,13 @@ class PerfReader {
  private:
   std::variant<std::monostate, Gone, Refusal> open();
   Reading read_perf_data();
+  Reading take(const PoolReading& pools);
   Result<void> add_cpu(PerfSample& sample, TimePoint now);
 
   node::Process process_;
   std::optional<PerfRegion> region_;
   std::optional<PerfLayout> layout_;
+  std::optional<JvmIdentity> without_data_;  // then it has none and will have none
   GcThreads gc_threads_;
   std::optional<Error> cpu_error_;
 };

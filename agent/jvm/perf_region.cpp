@@ -81,6 +81,8 @@ std::string_view to_string(Tier tier) {
       return "hsperfdata";
     case Tier::kMemory:
       return "memory";
+    case Tier::kUsdt:
+      return "usdt";
   }
   return "";
 }

@@ -18,7 +18,7 @@
 namespace manometer::jvm {
 
 /// How the performance data are read, best first (design section 3). Exported as the label `tier`.
-enum class Tier { kNone, kHsperfdata, kMemory };
+enum class Tier { kNone, kHsperfdata, kMemory, kUsdt };
 std::string_view to_string(Tier tier);
 
 /// Why a JVM's data cannot be read. Exported as the label `reason`.

@@ -63,6 +63,7 @@ struct PerfSample {
   std::optional<uint64_t> safepoints;
   std::optional<uint64_t> safepoint_ns;       // threads stopped, the time to bring them to a stop included
   std::optional<uint64_t> safepoint_sync_ns;  // that time alone
+  std::optional<uint64_t> collect_ns;  // what of safepoint_ns was for collections; not among the performance data
   std::optional<uint64_t> threads;
   std::optional<uint64_t> daemon_threads;
   std::optional<uint64_t> started_threads;

@@ -43,6 +43,15 @@ std::optional<uint64_t> unreclaimable_bytes(const node::MemoryUsage& usage) {
   return *usage.anon_bytes + usage.shmem_bytes.value_or(0) + usage.kernel_bytes.value_or(0);
 }
 
+void add_stops(const PressureSources& sources, PressureSample& sample) {
+  if (sources.perf.collect_ns) {
+    sample.gc_stop_ns = sources.perf.collect_ns;  // and why is not known
+    return;
+  }
+  if (sources.perf.safepoint_ns || !sources.perf.collectors.empty()) sample.gc_stop_ns = sources.gc.total().ns;
+  sample.emergency_ns = emergency_ns(sources.gc, sources.collector);
+}
+
 void add_memory(const container::MemoryReading& reading, PressureSample& sample) {
   constexpr uint64_t kNanosecondsPerMicrosecond = 1000;
   sample.memory_at = reading.at;
@@ -57,8 +66,7 @@ void add_memory(const container::MemoryReading& reading, PressureSample& sample)
 PressureSample to_pressure_sample(const PressureSources& sources) {
   PressureSample sample;
   sample.concurrent = collects_concurrently(sources.collector);
-  if (sources.perf.safepoint_ns || !sources.perf.collectors.empty()) sample.gc_stop_ns = sources.gc.total().ns;
-  sample.emergency_ns = emergency_ns(sources.gc, sources.collector);
+  add_stops(sources, sample);
   if (sources.stalls) sample.stall_ns = sources.stalls->stall_ns;
   if (sources.perf.gc_cpu) sample.gc_cpu_ns = sources.perf.gc_cpu->ns;
   sample.process_cpu_ns = sources.perf.process_cpu_ns;

@@ -157,8 +157,8 @@ void Registry::read(const ProcessKey& key, Jvm& jvm) {
   PerfReader reader = *std::move(jvm.reader);
   jvm.reader.reset();
   pool_.run(
-      [reader = std::move(reader), at = *jvm.reading_since]() mutable {
-        auto reading = reader.read(at);
+      [reader = std::move(reader), at = *jvm.reading_since, pools = read_pools(key)]() mutable {
+        auto reading = reader.read(at, pools);
         return Outcome{std::move(reader), std::move(reading)};
       },
       [this, key, number = jvm.reader_number](Outcome outcome) {
@@ -210,8 +210,9 @@ void Registry::lose(const ProcessKey& key, Jvm& jvm) {
 
 void Registry::take(const ProcessKey& key, Jvm& jvm, PerfSample sample) {
   if (!jvm.sample) {
-    spdlog::info("JVM {}: {} {} with {}, read by {}", key.pid, jvm.identity->vm, jvm.identity->version,
-                 jvm.identity->collector, to_string(jvm.tier));
+    const JvmIdentity& who = *jvm.identity;
+    const std::string vm = who.vm.empty() ? "" : fmt::format("{} {} ", who.vm, who.version);
+    spdlog::info("JVM {}: {}with {}, read by {}", key.pid, vm, who.collector, to_string(jvm.tier));
     on_looked_at(key, *jvm.reader);
   }
   jvm.refusal.reset();

@@ -1,5 +1,8 @@
 #include "agent/probes/gc_probe.h"
 
+#include <algorithm>
+#include <iterator>
+#include <span>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -40,6 +43,10 @@ Result<uint64_t> own_offset(uintptr_t function) {
   return Error("our own code is not mapped");
 }
 
+std::string path_of(int file) {
+  return "/proc/self/fd/" + std::to_string(file);
+}
+
 }  // namespace
 
 struct GcProbe::Bpf {
@@ -67,6 +74,7 @@ Result<std::unique_ptr<GcProbe>> GcProbe::open(uint32_t pid_namespace, const std
   if (!set) return set.error();
   choose_programs((*opened)->obj, at_once);
   ::bpf_map__set_max_entries((*opened)->maps.gc_processes, jvms);
+  ::bpf_map__set_max_entries((*opened)->maps.gc_pools, jvms);
   ::bpf_map__set_max_entries((*opened)->maps.gc_histograms, jvms * GC_MEAN_SERIES);
   const auto loaded = opened->load_and_attach();  // to nothing yet: they are for libraries
   if (!loaded) return loaded.error();
@@ -108,6 +116,18 @@ void GcProbe::forget(pid_t pid) const {
   ::bpf_map_delete_elem(::bpf_map__fd(maps.gc_processes), &pid);
   for (gc_histogram_key key{static_cast<uint32_t>(pid), 0}; key.index <= GC_SERIES; ++key.index)
     ::bpf_map_delete_elem(::bpf_map__fd(maps.gc_histograms), &key);
+  forget_pools(pid);
+}
+
+Result<void> GcProbe::watch_pools(pid_t pid, const std::vector<gc_argument>& arguments) const {
+  gc_pools fresh{};
+  std::ranges::copy(std::span(arguments).first(std::min<size_t>(arguments.size(), GC_POOL_ARGUMENTS)), fresh.arguments);
+  if (::bpf_map_update_elem(::bpf_map__fd(bpf_->skeleton->maps.gc_pools), &pid, &fresh, BPF_ANY) == 0) return {};
+  return Error::from_errno("watch the memory pools of a JVM");
+}
+
+void GcProbe::forget_pools(pid_t pid) const {
+  ::bpf_map_delete_elem(::bpf_map__fd(bpf_->skeleton->maps.gc_pools), &pid);
 }
 
 void GcProbe::forget_waits(pid_t pid) const {
@@ -125,6 +145,12 @@ std::optional<gc_process> GcProbe::read(pid_t pid) const {
   return process;
 }
 
+std::optional<gc_pools> GcProbe::read_pools(pid_t pid) const {
+  gc_pools pools{};
+  if (::bpf_map_lookup_elem(::bpf_map__fd(bpf_->skeleton->maps.gc_pools), &pid, &pools) != 0) return std::nullopt;
+  return pools;
+}
+
 std::vector<GcProbe::Pauses> GcProbe::read_pauses(pid_t pid, const gc_process& process) const {
   std::vector<Pauses> all;
   const int histograms = ::bpf_map__fd(bpf_->skeleton->maps.gc_histograms);
@@ -138,7 +164,7 @@ std::vector<GcProbe::Pauses> GcProbe::read_pauses(pid_t pid, const gc_process& p
 }
 
 Result<GcProbe::Attachment> GcProbe::attach(int file, const LibjvmSites& sites) const {
-  return attach_at("/proc/self/fd/" + std::to_string(file), sites);
+  return attach_at(path_of(file), sites);
 }
 
 Result<GcProbe::Attachment> GcProbe::attach_at(const std::string& path, const LibjvmSites& sites) const {
@@ -156,7 +182,20 @@ Result<GcProbe::Attachment> GcProbe::attach_at(const std::string& path, const Li
   add(GC_SAFEPOINT_END, programs.gc_safepoint_end, sites.safepoint_end);
   add(GC_COLLECTS, programs.gc_collects, sites.collects);
   add(GC_SAFEPOINT_BEGIN, programs.gc_safepoint_begin, sites.safepoint_begin);
-  return at_once_ ? bpf::UprobeLink::attach_all(programs.gc_any, path, places)
+  return attach_places(path, places);
+}
+
+Result<GcProbe::Attachment> GcProbe::attach_pools(int file, const LibjvmSites& sites) const {
+  std::vector<bpf::UprobeLink::Place> places;
+  std::ranges::transform(sites.pool_ends, std::back_inserter(places), [&](uint64_t offset) {
+    return bpf::UprobeLink::Place{offset, GC_POOL_END, bpf_->skeleton->progs.gc_pool_end};
+  });
+  return attach_places(path_of(file), places);
+}
+
+Result<GcProbe::Attachment> GcProbe::attach_places(const std::string& path,
+                                                   const std::vector<bpf::UprobeLink::Place>& places) const {
+  return at_once_ ? bpf::UprobeLink::attach_all(bpf_->skeleton->progs.gc_any, path, places)
                   : bpf::UprobeLink::attach_each(path, places);
 }
 
@@ -165,6 +204,9 @@ uint64_t GcProbe::lost_waits() const {
 }
 uint64_t GcProbe::lost_pauses() const {
   return bpf_->skeleton->bss->gc_pauses_lost;
+}
+uint64_t GcProbe::lost_pools() const {
+  return bpf_->skeleton->bss->gc_pools_lost;
 }
 const bpf_object* GcProbe::object() const {
   return bpf_->skeleton->obj;

@@ -44,7 +44,8 @@ std::map<std::string_view, uint64_t> Probes::lost() const {
   return {{"memory_map_full", memory_ ? memory_->lost() : 0},
           {"process_ring_full", process_ ? process_->lost() : 0},
           {"stalls_full", gc_ ? gc_->lost_waits() : 0},
-          {"pauses_full", gc_ ? gc_->lost_pauses() : 0}};
+          {"pauses_full", gc_ ? gc_->lost_pauses() : 0},
+          {"pools_full", gc_ ? gc_->lost_pools() : 0}};
 }
 
 std::vector<bpf::ProgramStats> Probes::program_stats() const {

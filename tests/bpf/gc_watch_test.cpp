@@ -13,6 +13,7 @@
 #include <string>
 #include <sys/mount.h>
 #include <system_error>
+#include <thread>
 #include <unistd.h>
 #include <vector>
 
@@ -34,6 +35,26 @@ namespace fs = std::filesystem;
 std::unique_ptr<Forked> mapping(const fs::path& library) {
   return std::make_unique<Forked>([&] {
     if (::dlopen(library.c_str(), RTLD_NOW) == nullptr) throw std::runtime_error(::dlerror());
+    return std::string();
+  });
+}
+
+using PoolEnd = void (*)(const char*, size_t, const char*, size_t, size_t, size_t, size_t, size_t);
+
+/// Another that says all the time what collections left, in names that end where they are said to.
+std::unique_ptr<Forked> collecting(const fs::path& library) {
+  return std::make_unique<Forked>([&] {
+    void* const opened = ::dlopen(library.c_str(), RTLD_NOW);
+    if (opened == nullptr) throw std::runtime_error(::dlerror());
+    const auto end = reinterpret_cast<PoolEnd>(::dlsym(opened, "fake_pool_end"));
+    std::thread([end] {
+      for (;;) {
+        end("MarkSweepCompactor", 16, "Eden Space heater", 10, 1, 0, 100, 200);
+        end("MarkSweepCompactor", 16, "Survivor Space", 14, 1, 5, 10, 20);
+        end("MarkSweepCompactor", 16, "Tenured Gen", 11, 1, 50, 300, 400);
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+    }).detach();
     return std::string();
   });
 }
@@ -70,6 +91,9 @@ class GcWatchTest : public testing::Test {
     }
     return count;
   }
+
+  /// If one of its JVMs has no performance data: memory pools are apart.
+  size_t links_of_library() const { return probe_->at_once() ? 2 : 6; }
 
   fs::path make_library(const std::string& directory) const {
     fs::path library = work_.path() / directory / "libjvm.so";
@@ -112,8 +136,7 @@ TEST_F(GcWatchTest, IsOnALibraryAsLongAsSomebodyUsesIt) {
   look_at(*one);
   look_at(*other);
   ASSERT_TRUE(run_until([&] { return gc_->tells_stops(key_of(*one)) && gc_->tells_stops(key_of(*other)); }));
-  const size_t of_library = links() - links_at_rest_;
-  EXPECT_EQ(of_library, probe_->at_once() ? 1U : 5U);
+  EXPECT_TRUE(run_until([&] { return links() - links_at_rest_ == links_of_library(); }));
   gc_->remove(key_of(*one));
   EXPECT_TRUE(gc_->tells_stops(key_of(*other)));
   gc_->remove(key_of(*other));
@@ -127,6 +150,23 @@ TEST_F(GcWatchTest, LeavesNothingOfAJvmThatIsFoundAgainWhileItsLibraryOpens) {
   look_at(*jvm);
   ASSERT_TRUE(run_until([&] { return gc_->tells_stops(key_of(*jvm)); }));
   gc_->remove(key_of(*jvm));
+  EXPECT_TRUE(run_until([&] { return links() == links_at_rest_; }));
+}
+
+TEST_F(GcWatchTest, TellsWhatCollectionsLeaveInAJvmWithoutPerformanceData) {
+  const auto jvm = collecting(make_library("jdk"));
+  look_at(*jvm);
+  ASSERT_TRUE(run_until([&] { return gc_->pools(key_of(*jvm)).has_value(); }));
+  const jvm::PoolReading reading = *gc_->pools(key_of(*jvm));
+  EXPECT_EQ(reading.collector, "Serial");
+  EXPECT_EQ(reading.sample.heap.used_bytes, 55U);
+  EXPECT_EQ(reading.sample.heap.committed_bytes, 420U);
+  EXPECT_EQ(reading.sample.heap.max_bytes, 640U);
+  ASSERT_EQ(reading.sample.collectors.size(), 1U);
+  EXPECT_EQ(reading.sample.collectors[0].name.bean, "MarkSweepCompact");
+  gc_->remove(key_of(*jvm));
+  EXPECT_FALSE(gc_->pools(key_of(*jvm)));
+  EXPECT_FALSE(probe_->read_pools(jvm->pid()));
   EXPECT_TRUE(run_until([&] { return links() == links_at_rest_; }));
 }
 
@@ -144,7 +184,7 @@ TEST_F(GcWatchTest, IsOnceOnTheLibraryOfTwoContainersOfOneImage) {
     look_at(*jvms.back());
   }
   EXPECT_TRUE(run_until([&] { return gc_->tells_stops(key_of(*jvms[0])) && gc_->tells_stops(key_of(*jvms[1])); }));
-  EXPECT_EQ(links() - links_at_rest_, probe_->at_once() ? 1U : 5U);
+  EXPECT_TRUE(run_until([&] { return links() - links_at_rest_ == links_of_library(); }));
   for (const auto& jvm : jvms) gc_->remove(key_of(*jvm));
   jvms.clear();
   for (const char* container : {"a", "b"}) {
@@ -203,6 +243,27 @@ TEST_F(GcProbeTest, TakesOtherWordsAndKeepsWhatItCounted) {
   EXPECT_EQ(probe_->read(kPid)->safepoints, 3U);
   probe_->set_words(kPid + 1, words);
   EXPECT_FALSE(probe_->read(kPid + 1)) << "who is not watched";
+}
+
+/// Hostile: it has as many pools as it likes.
+TEST_F(GcWatchTest, CountsPoolsForWhichThereIsNoRoom) {
+  const fs::path library = make_library("jdk");
+  const Forked jvm([&] {
+    const auto end = reinterpret_cast<PoolEnd>(::dlsym(::dlopen(library.c_str(), RTLD_NOW), "fake_pool_end"));
+    std::thread([end] {
+      for (size_t i = 0;; ++i) {
+        const std::string name = "Pool " + std::to_string(i);
+        end(name.data(), name.size(), name.data(), ~size_t{0}, 1, 0, 100, 200);
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      }
+    }).detach();
+    return std::string();
+  });
+  look_at(jvm);
+  EXPECT_TRUE(run_until([&] { return probe_->lost_pools() > 0; }));
+  EXPECT_FALSE(gc_->pools(key_of(jvm)));
+  gc_->remove(key_of(jvm));
+  EXPECT_TRUE(run_until([&] { return links() == links_at_rest_; }));
 }
 
 TEST_F(GcProbeTest, TakesNoMoreThanItWasMadeFor) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "agent/base/result.h"
+#include "tests/support/temp_dir.h"
 
 namespace manometer::test {
 
@@ -16,6 +17,19 @@ struct Jdk {
   bool is_tree() const { return version == 8; }
   /// Path of java, as seen where `root` is the runtime's directory.
   std::string java(const std::string& root) const;
+};
+
+/// A copy of a JDK whose libjvm went through this command.
+class ChangedJdk {
+ public:
+  /// Throws if the command fails.
+  ChangedJdk(const Jdk& jdk, std::vector<std::string> command);
+
+  const Jdk& jdk() const { return jdk_; }
+
+ private:
+  TempDir copy_;
+  Jdk jdk_;
 };
 
 /// Fetches it if it is not there. An Error says why it cannot be had.

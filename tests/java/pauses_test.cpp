@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <iostream>
 #include <map>
 #include <numeric>
@@ -19,27 +18,7 @@
 namespace manometer::test {
 namespace {
 
-namespace fs = std::filesystem;
-
 constexpr const char* kPause = "manometer_jvm_gc_pause_seconds";
-
-/// A copy of a JDK whose libjvm went through this command.
-class ChangedJdk {
- public:
-  ChangedJdk(const Jdk& jdk, std::vector<std::string> command) : jdk_{jdk.version, copy_.path() / "jdk"} {
-    fs::copy(jdk.directory, jdk_.directory, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
-    const fs::path library = fs::path(jdk_.directory) / "lib/server/libjvm.so";
-    fs::permissions(library, fs::perms::owner_write, fs::perm_options::add);
-    command.push_back(library);
-    EXPECT_EQ(run(command).code, 0);
-  }
-
-  const Jdk& jdk() const { return jdk_; }
-
- private:
-  TempDir copy_;
-  Jdk jdk_;
-};
 
 struct Case {
   Combination combination;

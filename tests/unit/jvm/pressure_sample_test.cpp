@@ -55,6 +55,14 @@ TEST(PressureSample, HasTheWaitsForMemory) {
   EXPECT_EQ(out.stall_ns, 30U);
 }
 
+TEST(PressureSample, HasTheStopsThatTheKernelSawWithoutTheirCause) {
+  PerfSample sample = perf("G1 full collection pauses", 1, 100, "");
+  sample.collect_ns = 70;
+  const PressureSample out = to_pressure_sample({sample, "G1", GcTotals(), LiveSet(), std::nullopt});
+  EXPECT_EQ(out.gc_stop_ns, 70U);
+  EXPECT_FALSE(out.emergency_ns) << "whether anything was for want of memory is not known";
+}
+
 TEST(PressureSample, HasTheCpuOfGcAndProcess) {
   PerfSample sample = perf("Z concurrent cycle pauses", 1, 10, "Proactive");
   sample.gc_cpu = GcCpu{7, "threads"};

@@ -116,6 +116,23 @@ TEST_F(VmStructsTest, WithoutDataTheyAreOff) {
   EXPECT_EQ(look(), "perf_data_off: it keeps no performance data (-XX:-UsePerfData)");
 }
 
+TEST_F(VmStructsTest, WithoutDataWhatTheKernelSawIsTaken) {
+  load(FakeLibjvm());
+  const auto inspection = inspect(*node::ProcFs::open(node_.proc()), kPid);
+  PerfReader reader(std::get<FoundJvm>(inspection).process);
+  EXPECT_EQ(test::describe(reader.read(TimePoint())), "perf_data_off: it keeps no performance data (-XX:-UsePerfData)");
+  PoolReading pools{.collector = "G1", .sample = {}};
+  pools.sample.threads = 3;
+  EXPECT_EQ(test::describe(reader.read(TimePoint(), pools)), "threads 3");
+  EXPECT_EQ(reader.tier(), Tier::kUsdt);
+  EXPECT_EQ(reader.identity()->collector, "G1");
+  load(good());
+  pools.sample.threads = 4;
+  EXPECT_EQ(test::describe(reader.read(TimePoint(), pools)), "threads 4") << "it collects, so it will have no data";
+  EXPECT_EQ(test::describe(reader.read(TimePoint())),
+            "perf_data_off: nothing is known any more of what its collections leave");
+}
+
 TEST_F(VmStructsTest, ATableWithoutThoseFieldsIsOff) {
   FakeLibjvm library = good();
   load(library.poke(library.vm_structs(), uint64_t{0}));

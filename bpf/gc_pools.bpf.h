@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef MANOMETER_BPF_GC_POOLS_BPF_H
+#define MANOMETER_BPF_GC_POOLS_BPF_H
+/* What a collection leaves in the pools of memory of JVMs that keep no performance data. */
+
+#include "kernel_types.h"
+
+#include <bpf/bpf_helpers.h>
+
+#include "gc.h"
+#include "histogram.bpf.h"
+#include "pid_namespace.bpf.h"
+
+/*
+ * By the pid that the agent knows it by: only JVMs that do not tell it themselves. What its library says of where the
+ * values are is with each JVM, as before Linux 5.15 no program is told at which place it runs. The agent says how many.
+ */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct gc_pools);
+} gc_pools SEC(".maps");
+
+__u64 gc_pools_lost = 0;
+
+static __always_inline __u64 value_of(const struct gc_argument* argument, const void* registers) {
+  __u64 value = 0;
+  if (argument->has_register)
+    bpf_probe_read_kernel(&value, sizeof(value), (const char*)registers + argument->register_offset);
+  value += argument->number;
+  if (argument->in_memory) bpf_probe_read_user(&value, sizeof(value), (const void*)value);
+  return value;
+}
+
+static __always_inline void read_name(struct gc_name* name, __u64 address, __u64 bytes) {
+  if (bytes > sizeof(*name)) bytes = sizeof(*name);
+  bpf_probe_read_user(name, bytes, (const void*)address);
+}
+
+static __always_inline __u8 is_same(const struct gc_name* one, const struct gc_name* other) {
+  __u64 differ = 0;
+  for (__u32 i = 0; i < GC_NAME; ++i) differ |= one->words[i] ^ other->words[i];
+  return differ == 0;
+}
+
+/* Its place among the names, a free one if it is new; most: there is none left, or the name could not be read. */
+static __always_inline __u32 place_of(struct gc_name* names, __u32 most, const struct gc_name* name) {
+  if (name->words[0] == 0) return most;
+  __u32 i = 0;
+  while (i < most && names[i].words[0] != 0 && !is_same(&names[i], name)) ++i;
+  if (i < most) names[i] = *name;
+  return i;
+}
+
+static __always_inline int pool_end(const void* registers) {
+  __u32 pid = agent_pid_of((struct task_struct*)bpf_get_current_task());
+  struct gc_pools* pools = bpf_map_lookup_elem(&gc_pools, &pid);
+  if (!pools) return 0;
+  const struct gc_argument* arguments = pools->arguments;
+  struct gc_name manager = {};
+  struct gc_name name = {};
+  read_name(&manager, value_of(&arguments[GC_MANAGER], registers), value_of(&arguments[GC_MANAGER_BYTES], registers));
+  read_name(&name, value_of(&arguments[GC_POOL], registers), value_of(&arguments[GC_POOL_BYTES], registers));
+  __u32 by = place_of(pools->managers, GC_MANAGERS, &manager);
+  __u32 which = place_of(pools->names, GC_POOLS, &name);
+  if (by >= GC_MANAGERS || which >= GC_POOLS) {
+    count(&gc_pools_lost);
+    return 0;
+  }
+  struct gc_pool* pool = &pools->pools[which];
+  pool->used = value_of(&arguments[GC_POOL_USED], registers);
+  pool->committed = value_of(&arguments[GC_POOL_COMMITTED], registers);
+  pool->max = value_of(&arguments[GC_POOL_MAX], registers);
+  pool->ended_ns[by] = bpf_ktime_get_ns();
+  count(&pool->ends[by]);
+  return 0;
+}
+
+#endif
