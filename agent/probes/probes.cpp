@@ -33,7 +33,7 @@ Probes::Probes(boost::asio::io_context& loop, const Options& options, ProcessPro
       });
   gc_ = open<GcProbe>({.name = "gc",
                        .needs = "BPF, PERFMON and CHECKPOINT_RESTORE, before Linux 6.6 SYS_ADMIN too",
-                       .without = "GC pauses have no histogram, and ZGC's allocation stalls are not measured"},
+                       .without = "GC pauses have no histogram; ZGC's stalls, and JVMs without data, no values"},
                       options, [&] {
                         const auto jvms = static_cast<uint32_t>(options.limits.jvms);
                         return GcProbe::open(pid_namespace, options.request.bounds_ns, jvms);
