@@ -93,7 +93,7 @@ class GcWatchTest : public testing::Test {
   }
 
   /// If one of its JVMs has no performance data: memory pools are apart.
-  size_t links_of_library() const { return probe_->at_once() ? 2 : 6; }
+  size_t links_of_library() const { return probe_->at_once() ? 2 : 9; }
 
   fs::path make_library(const std::string& directory) const {
     fs::path library = work_.path() / directory / "libjvm.so";
