@@ -69,28 +69,29 @@ std::vector<Safepoint> parse_safepoints(std::string_view log) {
   return safepoints;
 }
 
-std::vector<double> parse_stall_seconds(std::string_view log) {
+std::vector<Stall> parse_stalls(std::string_view log) {
   constexpr double kMillisecond = 1e-3;
   constexpr double kNanosecond = 1e-9;
-  std::vector<double> stalls;
+  std::vector<Stall> stalls;
   double began = 0;
   bool collected = false;
-  const auto note_end = [&](std::string_view line) { stalls.back() = (number_after(line, "[") - began) * kNanosecond; };
   while (!log.empty()) {
     const std::string_view line = take_until(log, '\n');
     const auto thread = after(line, "Allocation Stall (");
     if (thread && line.ends_with("ms")) {
-      stalls.push_back(number_after(*thread, ") ") * kMillisecond);
+      const double seconds = number_after(*thread, ") ") * kMillisecond;
+      stalls.push_back({seconds, seconds});
     } else if (line.find("Failed to allocate") != std::string_view::npos) {
-      stalls.push_back(0);
+      stalls.emplace_back();
       began = number_after(line, "[");
       collected = false;
     } else if (began > 0 && is_pause_line(line)) {
+      const double seconds = (number_after(line, "[") - began) * kNanosecond;
+      // Who was woken may run, and fail again, before the line below is written.
+      stalls.back() = {seconds, seconds};
       collected = true;
-      note_end(
-          line);  // for want of a better one: who was woken may run, and fail again, before the line below is written
     } else if (collected && line.find("Free: ") != std::string_view::npos) {
-      note_end(line);
+      stalls.back().at_most_seconds = (number_after(line, "[") - began) * kNanosecond;
       collected = false;
     }
   }

@@ -17,9 +17,14 @@ struct Safepoint {
 /// -XX:+PrintGC -XX:+PrintGCApplicationStoppedTime.
 std::vector<Safepoint> parse_safepoints(std::string_view log);
 
-/// Of -Xlog:gc,gc+ergo,gc+free with uptimenanos: how long each thread waited for memory each time, as ZGC says; of
-/// Shenandoah from a failed allocation to what it says after the collection for it, so of programs with one thread that
-/// allocates.
-std::vector<double> parse_stall_seconds(std::string_view log);
+/// A thread's wait for memory. ZGC says how long it was. Shenandoah says when the collection for it ended, and
+/// something else right after it has woken who waits.
+struct Stall {
+  double at_least_seconds = 0;
+  double at_most_seconds = 0;
+};
+
+/// Of -Xlog:gc,gc+ergo,gc+free with uptimenanos; of Shenandoah those of programs with one thread that allocates.
+std::vector<Stall> parse_stalls(std::string_view log);
 
 }  // namespace manometer::test

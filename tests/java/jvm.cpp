@@ -142,8 +142,8 @@ std::vector<Safepoint> Jvm::safepoints() const {
   return parse_safepoints(gc_log());
 }
 
-std::vector<double> Jvm::stall_seconds() const {
-  return parse_stall_seconds(gc_log());
+std::vector<Stall> Jvm::stalls() const {
+  return parse_stalls(gc_log());
 }
 
 std::string Jvm::gc_log() const {

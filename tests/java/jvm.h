@@ -55,7 +55,7 @@ class Jvm {
   /// All its stops. Only after its end: JDK 8 does not write them earlier.
   std::vector<Safepoint> safepoints() const;
   /// The same for the waits for memory of its threads.
-  std::vector<double> stall_seconds() const;
+  std::vector<Stall> stalls() const;
 
  private:
   std::string gc_log() const;
