@@ -35,6 +35,8 @@ int gc_any(struct pt_regs* context) {
       return block_if(context);
     case GC_UNBLOCK:
       return unblock();
+    case GC_ABREAST:
+      return abreast();
     case GC_POOL_END:
       return pool_end(context);
   }
@@ -80,6 +82,11 @@ int gc_block_if(struct pt_regs* context) {
 SEC("uprobe")
 int gc_unblock(void* context) {
   return unblock();
+}
+
+SEC("uprobe")
+int gc_abreast(void* context) {
+  return abreast();
 }
 
 SEC("uprobe")

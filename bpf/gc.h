@@ -25,6 +25,7 @@ enum gc_place {
   GC_BLOCK,    /* a thread waits for memory, until GC_UNBLOCK */
   GC_BLOCK_IF, /* the same if its third argument says so */
   GC_UNBLOCK,  /* all those go on */
+  GC_ABREAST,  /* a collection has ended in time: nobody waits so */
   GC_POOL_END, /* a collection has ended, and this is what it left in one of the pools */
 };
 
@@ -130,10 +131,10 @@ static inline __u64 gc_blocked(__u64 began_ns) {
 static inline __u64 gc_blocked_threads(__u64 blocked) {
   return blocked & ((1ULL << GC_BLOCKED_BITS) - 1);
 }
-/* How long they wait in all, up to 78 hours. */
+/* How long they wait in all, up to 39 hours; 0 if they seem to have begun after now. */
 static inline __u64 gc_blocked_ns(__u64 blocked, __u64 now_ns) {
-  __u64 mask = ~0ULL >> GC_BLOCKED_BITS;
-  return (gc_blocked_threads(blocked) * now_ns - (blocked >> GC_BLOCKED_BITS)) & mask;
+  __u64 ns = (gc_blocked_threads(blocked) * now_ns << GC_BLOCKED_BITS) - (blocked & ~0ULL << GC_BLOCKED_BITS);
+  return ns >> 63 ? 0 : ns >> GC_BLOCKED_BITS;
 }
 
 /* What is left of the cause in a key. */

@@ -58,10 +58,9 @@ struct {
   __type(value, struct gc_wait);
 } gc_blocks SEC(".maps");
 
-static __always_inline void end_blocked(struct gc_process* process, __u64 blocked, __u64 now) {
+static __always_inline void end_blocked(struct gc_process* process, __u64 blocked) {
   add(&process->blocked, -blocked);
   add(&process->stalls, gc_blocked_threads(blocked));
-  add(&process->stall_ns, gc_blocked_ns(blocked, now));
 }
 
 /*
@@ -75,8 +74,10 @@ static __always_inline int block(void) {
   __u64 thread = bpf_get_current_pid_tgid();
   struct gc_wait wait = {.began_ns = bpf_ktime_get_ns(), .pid = pid, .unblocks = process->unblocks};
   const struct gc_wait* last = bpf_map_lookup_elem(&gc_blocks, &thread);
-  if (last && last->pid == pid && last->unblocks == wait.unblocks)
-    end_blocked(process, gc_blocked(last->began_ns), wait.began_ns);
+  if (last && last->pid == pid && last->unblocks == wait.unblocks) {
+    end_blocked(process, gc_blocked(last->began_ns));
+    add(&process->stall_ns, wait.began_ns - last->began_ns);
+  }
   bpf_map_update_elem(&gc_blocks, &thread, &wait, BPF_ANY);
   add(&process->blocked, gc_blocked(wait.began_ns));
   return 0;
@@ -87,12 +88,23 @@ static __always_inline int block_if(const struct pt_regs* registers) {
 }
 
 static __always_inline int unblock(void) {
-  __u64 now = bpf_ktime_get_ns();
   __u32 pid = 0;
   struct gc_process* process = current_process(&pid);
   if (!process) return 0;
   ++process->unblocks;
-  end_blocked(process, process->blocked, now);
+  __u64 blocked = process->blocked;
+  end_blocked(process, blocked);
+  add(&process->stall_ns, gc_blocked_ns(blocked, bpf_ktime_get_ns()));
+  return 0;
+}
+
+/* Who still seems to wait came too late to be woken, and did not have to wait. */
+static __always_inline int abreast(void) {
+  __u32 pid = 0;
+  struct gc_process* process = current_process(&pid);
+  if (!process || process->blocked == 0) return 0;
+  ++process->unblocks;
+  end_blocked(process, process->blocked);
   return 0;
 }
 

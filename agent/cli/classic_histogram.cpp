@@ -19,7 +19,7 @@ ClassicHistogram ClassicHistogram::since(const ClassicHistogram& before) const {
 }
 
 std::optional<Quantile> ClassicHistogram::quantile(double q) const {
-  if (!(count() > 0)) return std::nullopt;
+  if (!(count() > 0) || std::isinf(count())) return std::nullopt;
   const double rank = q * count();
   double low = 0;
   double below = 0;

@@ -1,6 +1,7 @@
 #include "agent/jvm/gc_watch.h"
 
 #include <algorithm>
+#include <cstring>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
@@ -61,9 +62,11 @@ void GcWatch::add(const ProcessKey& key, const PerfReader& reader) {
   jvm.with_pools = reader.tier() == Tier::kNone || reader.tier() == Tier::kUsdt;
   if (!jvm.with_pools) probe_.forget_pools(key.pid);
   if (const JvmIdentity* identity = reader.identity()) {
-    jvm.words = reader.words();
+    const gc_words words = reader.words();
+    const bool changed = std::memcmp(&words, &jvm.words, sizeof(words)) != 0;
+    jvm.words = words;
     jvm.collector = identity->collector;
-    if (!fresh) probe_.set_words(key.pid, jvm.words);  // it had none when it was looked at before
+    if (!fresh && changed) probe_.set_words(key.pid, words);  // it had none when it was looked at before
   }
   if (!fresh) return;
   jvm.number = ++last_number_;
@@ -187,14 +190,13 @@ void GcWatch::attach_pools(const LibraryKey& key, const Library& library) {
 }
 
 void GcWatch::attached_pools(const LibraryKey& key, uint64_t number, Result<probes::GcProbe::Attachment> pools) {
-  if (!pools) {
-    warn(pools.error());
-    return;
-  }
+  if (!pools) warn(pools.error());
   const auto library = libraries_.find(key);
-  if (library != libraries_.end() && library->second.number == number) {
+  const bool wanted = library != libraries_.end() && library->second.number == number;
+  if (wanted) library->second.with_pools = pools.ok();  // if not, the next JVM tries it again
+  if (wanted && pools) {
     library->second.pools = *std::move(pools);
-  } else {
+  } else if (pools) {
     detach(*std::move(pools));
   }
 }
@@ -203,7 +205,9 @@ void GcWatch::remove(const ProcessKey& key) {
   const auto jvm = jvms_.find(key);
   if (jvm == jvms_.end()) return;
   const auto used = jvm->second.library;
-  const bool with_waits = is_zgc(jvm->second.collector);
+  // By its library: what the JVM says of its collector need not be so.
+  const Attached* attached = attached_to(jvm->second);
+  const bool with_waits = attached != nullptr && attached->tells_stalls_of_zgc;
   jvms_.erase(jvm);
   probe_.forget(key.pid);
   if (with_waits) {

@@ -92,7 +92,7 @@ class GcWatch {
   };
   struct Known {
     uint64_t number = 0;  // the same of a JVM
-    gc_words words;
+    gc_words words = {};
     std::string collector = {};  // empty: not known
     bool with_pools = false;     // it has no performance data
     bool pending = true;

@@ -1,6 +1,7 @@
 #include "agent/probes/gc_probe.h"
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 #include <span>
 #include <unistd.h>
@@ -100,6 +101,8 @@ Result<void> GcProbe::watch(pid_t pid, const gc_words& words) const {
   forget(pid);
   gc_process fresh{};
   fresh.words = words;
+  // What is kept of threads of a process before it, with the same pids, is none of this one.
+  fresh.unblocks = static_cast<uint32_t>(std::chrono::steady_clock::now().time_since_epoch().count());
   if (::bpf_map_update_elem(::bpf_map__fd(bpf_->skeleton->maps.gc_processes), &pid, &fresh, BPF_ANY) == 0) return {};
   return Error::from_errno("watch a JVM");
 }
@@ -176,6 +179,7 @@ Result<GcProbe::Attachment> GcProbe::attach_at(const std::string& path, const Li
   };
   add(GC_STALL_END, programs.gc_stall_end, sites.stall_end);
   add(GC_STALL_BEGIN, programs.gc_stall_begin, sites.stall_begin);
+  add(GC_ABREAST, programs.gc_abreast, sites.abreast);
   add(GC_UNBLOCK, programs.gc_unblock, sites.unblock);
   add(GC_BLOCK, programs.gc_block, sites.block);
   add(GC_BLOCK_IF, programs.gc_block_if, sites.block_if);

@@ -48,6 +48,7 @@ constexpr std::array kFunctions{
     // Just before those are woken, for JDK 11 to 21, which have inlined that.
     Function{"_ZN25ShenandoahCollectorPolicy26record_success_degeneratedE", &LibjvmSites::unblock},
     Function{"_ZN25ShenandoahCollectorPolicy19record_success_fullE", &LibjvmSites::unblock},
+    Function{"_ZN25ShenandoahCollectorPolicy25record_success_concurrentE", &LibjvmSites::abreast},
     Function{"_ZN20ShenandoahController28notify_alloc_failure_waitersE", &LibjvmSites::unblock},
     Function{"_ZN14RuntimeService22record_safepoint_beginE", &LibjvmSites::safepoint_begin},
     Function{"_ZN14RuntimeService20record_safepoint_endE", &LibjvmSites::safepoint_end},

@@ -17,6 +17,7 @@ struct LibjvmSites {
   std::vector<uint64_t> block;            // Shenandoah makes a thread wait for memory
   std::vector<uint64_t> block_if;         // the same if its third argument is true
   std::vector<uint64_t> unblock;          // all that wait so go on
+  std::vector<uint64_t> abreast;          // it has collected in time, so nobody waits so
   std::vector<uint64_t> safepoint_begin;  // all threads are about to be stopped
   std::vector<uint64_t> safepoint_end;    // they go on
   std::vector<uint64_t> collects;         // garbage is collected meanwhile

@@ -5,10 +5,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <sys/mount.h>
@@ -93,7 +96,7 @@ class GcWatchTest : public testing::Test {
   }
 
   /// If one of its JVMs has no performance data: memory pools are apart.
-  size_t links_of_library() const { return probe_->at_once() ? 2 : 9; }
+  size_t links_of_library() const { return probe_->at_once() ? 2 : 10; }
 
   fs::path make_library(const std::string& directory) const {
     fs::path library = work_.path() / directory / "libjvm.so";
@@ -243,6 +246,106 @@ TEST_F(GcProbeTest, TakesOtherWordsAndKeepsWhatItCounted) {
   EXPECT_EQ(probe_->read(kPid)->safepoints, 3U);
   probe_->set_words(kPid + 1, words);
   EXPECT_FALSE(probe_->read(kPid + 1)) << "who is not watched";
+}
+
+/// Shenandoah, as which this process calls functions of a library that we attach to.
+class ShenandoahTest : public GcProbeTest {
+ protected:
+  void SetUp() override {
+    GcProbeTest::SetUp();
+    const UniqueFd file(::open(MANOMETER_FAKE_HOTSPOT, O_RDONLY | O_CLOEXEC));
+    const auto sites = probes::find_libjvm_sites(file.get());
+    ASSERT_TRUE(sites.ok()) << sites.error().message();
+    auto attached = probe_->attach(file.get(), *sites);
+    ASSERT_TRUE(attached.ok()) << attached.error().message();
+    attachment_ = *std::move(attached);
+    ASSERT_TRUE(probe_->watch(::getpid(), {}).ok());
+  }
+
+  static void call(const char* name, bool third = false) {
+    void* const library = ::dlopen(MANOMETER_FAKE_HOTSPOT, RTLD_NOW);
+    reinterpret_cast<void (*)(void*, void*, bool)>(::dlsym(library, name))(nullptr, nullptr, third);
+  }
+  static void block() { call("_ZN23ShenandoahControlThread20handle_alloc_failureER22ShenandoahAllocRequest"); }
+  static void block_if(bool waits) {
+    call("_ZN20ShenandoahController20handle_alloc_failureERK22ShenandoahAllocRequestb", waits);
+  }
+  static void unblock() { call("_ZN20ShenandoahController28notify_alloc_failure_waitersEv"); }
+  static void abreast() { call("_ZN25ShenandoahCollectorPolicy25record_success_concurrentEv"); }
+
+  gc_process now() const { return *probe_->read(::getpid()); }
+
+  std::optional<probes::GcProbe::Attachment> attachment_;
+};
+
+uint64_t monotonic_ns() {
+  return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+}
+
+TEST_F(ShenandoahTest, AllWhoWaitGoOnTogether) {
+  const uint64_t start = monotonic_ns();
+  block();
+  const uint64_t begun = monotonic_ns();
+  std::thread(block).join();
+  EXPECT_EQ(now().stalls, 0U);
+  const uint64_t before = monotonic_ns();
+  unblock();
+  const uint64_t end = monotonic_ns();
+  EXPECT_EQ(now().stalls, 2U);
+  EXPECT_GE(now().stall_ns, before - begun);
+  EXPECT_LE(now().stall_ns, 2 * (end - start));
+  const gc_process once = now();
+  unblock();
+  EXPECT_EQ(now().stalls, once.stalls);
+  EXPECT_EQ(now().stall_ns, once.stall_ns) << "nobody waited";
+}
+
+TEST_F(ShenandoahTest, OnlyThoseWaitThatAreAskedTo) {
+  block_if(false);
+  unblock();
+  EXPECT_EQ(now().stalls, 0U);
+  block_if(true);
+  unblock();
+  EXPECT_EQ(now().stalls, 1U);
+}
+
+TEST_F(ShenandoahTest, WhoIsBackHasNotWaitedSince) {
+  block();
+  const uint64_t middle = monotonic_ns();
+  block();
+  EXPECT_EQ(now().stalls, 1U);
+  const uint64_t first = now().stall_ns;
+  unblock();
+  EXPECT_EQ(now().stalls, 2U);
+  EXPECT_LE(now().stall_ns - first, monotonic_ns() - middle) << "counted once";
+  EXPECT_EQ(now().blocked, 0U);
+}
+
+TEST_F(ShenandoahTest, WhoCameTooLateHasNotWaited) {
+  unblock();
+  block();
+  abreast();
+  EXPECT_EQ(now().stalls, 1U);
+  EXPECT_EQ(now().stall_ns, 0U);
+  EXPECT_EQ(now().blocked, 0U);
+}
+
+TEST_F(ShenandoahTest, NothingIsKeptOfAProcessBeforeIt) {
+  block();
+  ASSERT_TRUE(probe_->watch(::getpid(), {}).ok());
+  block();
+  EXPECT_EQ(now().stalls, 0U);
+  unblock();
+  EXPECT_EQ(now().stalls, 1U);
+}
+
+TEST(Blocked, AddUpWhateverTheClockSays) {
+  for (const uint64_t clock : {0ULL, 1ULL << 47U, 1ULL << 48U, ~0ULL - 5'000'000}) {
+    const uint64_t blocked = gc_blocked(clock) + gc_blocked(clock + 1'000);
+    EXPECT_EQ(gc_blocked_threads(blocked), 2U);
+    EXPECT_EQ(gc_blocked_ns(blocked, clock + 5'000), 9'000U) << clock;
+    EXPECT_EQ(gc_blocked_ns(blocked, clock), 0U) << "one of them has not begun";
+  }
 }
 
 /// Hostile: it has as many pools as it likes.

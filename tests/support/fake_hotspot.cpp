@@ -19,6 +19,7 @@ void block_if() asm("_ZN20ShenandoahController20handle_alloc_failureERK22Shenand
 void unblock() asm("_ZN20ShenandoahController28notify_alloc_failure_waitersEv");
 void pool_end(const char* manager, size_t manager_bytes, const char* pool, size_t pool_bytes, size_t initial,
               size_t used, size_t committed, size_t max) asm("fake_pool_end");
+void abreast() asm("_ZN25ShenandoahCollectorPolicy25record_success_concurrentEv");
 void stall_part() asm("_ZN14ZPageAllocator16alloc_page_stallEP15ZPageAllocation.cold");
 }
 // NOLINTEND(readability-identifier-naming)
@@ -40,6 +41,9 @@ void block_if() {
 }
 void unblock() {
   calls = calls + 9;
+}
+void abreast() {
+  calls = calls + 10;
 }
 void safepoint_begin() {
   DTRACE_PROBE(hs_private, safepoint__begin);
