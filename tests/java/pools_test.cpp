@@ -109,8 +109,12 @@ TEST_P(Pools, HaveWhatTheBeansSayThatACollectionLeft) {
   double young = 0;
   for (const char* pool : {"Eden Space", "Survivor Space"})
     young += moment.before.heap_pool(pool).used_after_collection;
-  EXPECT_EQ(moment.scraped.value("manometer_jvm_generation_used_bytes", with(moment.labels, "generation", "young")),
-            young);
+  const auto used =
+      moment.scraped.value("manometer_jvm_generation_used_bytes", with(moment.labels, "generation", "young"));
+  ASSERT_TRUE(used);
+  // At the pauses of its concurrent cycles, which leave the young generation alone, G1 has begun to fill it again; the
+  // beans leave these out.
+  EXPECT_THAT(*used, testing::AllOf(testing::Ge(young), testing::Le(is("G1") ? kMaxHeap : young)));
 }
 
 /// Of JDK 17 with a library that was changed.
