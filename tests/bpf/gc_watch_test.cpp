@@ -15,6 +15,7 @@
 #include <stdexcept>
 #include <string>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <system_error>
 #include <thread>
 #include <unistd.h>
@@ -33,6 +34,13 @@ namespace manometer::test {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// In which the pids are that we know.
+uint32_t pid_namespace() {
+  struct stat status {};
+  if (::stat("/proc/self/ns/pid", &status) != 0) throw std::system_error(errno, std::generic_category(), "ns/pid");
+  return static_cast<uint32_t>(status.st_ino);
+}
 
 /// A process that maps it.
 std::unique_ptr<Forked> mapping(const fs::path& library) {
@@ -71,7 +79,7 @@ class GcWatchTest : public testing::Test {
   GcWatchTest() : registry_(loop_, pool_, index_, log_, refusals_, {}) {}
 
   void SetUp() override {
-    auto probe = probes::GcProbe::open(0, {1000}, 200);
+    auto probe = probes::GcProbe::open(pid_namespace(), {1000}, 200);
     ASSERT_TRUE(probe.ok()) << probe.error().message();
     probe_ = *std::move(probe);
     links_at_rest_ = links();
@@ -216,7 +224,7 @@ class GcProbeTest : public testing::Test {
   static constexpr pid_t kPid = 7;
 
   void SetUp() override {
-    auto probe = probes::GcProbe::open(0, {1000}, 2);
+    auto probe = probes::GcProbe::open(pid_namespace(), {1000}, 2);
     ASSERT_TRUE(probe.ok()) << probe.error().message();
     probe_ = *std::move(probe);
     ASSERT_TRUE(probe_->watch(kPid, {}).ok());
