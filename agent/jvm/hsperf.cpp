@@ -61,6 +61,9 @@ Result<PerfHeader> parse_perf_header(Bytes region) {
   constexpr uint8_t kOurByteOrder = std::endian::native == std::endian::little ? 1 : 0;
   constexpr uint8_t kMajorVersion = 2;
   if (region.size() < kPerfHeaderBytes) return Error("shorter than its header");
+  const Bytes header = region.first(kPerfHeaderBytes);
+  // The JVM maps it some time before it writes it.
+  if (std::ranges::all_of(header, [](std::byte one) { return one == std::byte{0}; })) return PerfHeader{};
   if (!std::ranges::equal(region.first(kMagic.size()), kMagic)) return Error("wrong magic");
   if (load<uint8_t>(region, 4) != kOurByteOrder) return Error("written by a machine of another byte order");
   if (load<uint8_t>(region, 5) != kMajorVersion) return Error("unknown version");

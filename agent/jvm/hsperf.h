@@ -28,7 +28,7 @@ struct PerfHeader {
   uint32_t entries = 0;  // grows while the JVM runs
 };
 
-/// An Error if it is not a region of version 2 in this machine's byte order.
+/// An Error if it is not a region of version 2 in this machine's byte order. One that is blank is not accessible yet.
 Result<PerfHeader> parse_perf_header(Bytes region);
 
 /// Where one value is. Offsets do not change for the life of the JVM.

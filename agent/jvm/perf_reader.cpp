@@ -80,6 +80,7 @@ PerfReader::Reading PerfReader::read_perf_data() {
     const Bytes region = std::get<std::vector<std::byte>>(read);
     const auto header = parse_perf_header(region);
     if (!header) return Refusal{Failure::kMalformed, header.error().message()};
+    if (!header->accessible && layout_) return Refusal{Failure::kMalformed, "not accessible any more"};
     if (!header->accessible) return still_starting();
     if (layout_ && layout_->entries() == header->entries) {
       if (region.size() < layout_->bytes()) return Refusal{Failure::kMalformed, "shorter than it was"};

@@ -52,7 +52,7 @@ std::vector<BrokenPerfData> broken_headers() {
   return {
       {"Empty", {}, "shorter than its header"},
       {"ShorterThanAHeader", std::vector<std::byte>(31), "shorter than its header"},
-      {"AllZero", std::vector<std::byte>(32768), "wrong magic"},
+      {"NoMagic", with_header<uint32_t>(0, 0), "wrong magic"},
       {"WrongMagic", with_header<uint8_t>(0, 0xCB), "wrong magic"},
       {"MagicInOurByteOrder", with_header<uint32_t>(0, 0xCAFEC0C0), "wrong magic"},
       {"BigEndian", with_header<uint8_t>(kByteOrderAt, 0), "written by a machine of another byte order"},

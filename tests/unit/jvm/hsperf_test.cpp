@@ -32,6 +32,15 @@ TEST(PerfHeader, TellsThatEntriesAreStillBeingMade) {
   EXPECT_FALSE(header->accessible);
 }
 
+TEST(PerfHeader, ThatIsBlankIsStillToBeWritten) {
+  std::vector<std::byte> region(2 * kPerfHeaderBytes);
+  const auto header = parse_perf_header(region);
+  ASSERT_TRUE(header.ok()) << header.error().message();
+  EXPECT_FALSE(header->accessible);
+  region[kPerfHeaderBytes - 1] = std::byte{1};
+  EXPECT_FALSE(parse_perf_header(region).ok());
+}
+
 TEST(PerfCatalog, FindsNamesAndValues) {
   const auto region = two_entries().build();
   const auto catalog = parse_perf_catalog(region);

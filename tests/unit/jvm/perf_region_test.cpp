@@ -202,6 +202,8 @@ TEST_F(PerfRegionTest, RegionStillBeingMadeIsStarting) {
   constexpr size_t kAccessibleAt = 7;
   overwrite(good_data().poke<uint8_t>(kAccessibleAt, 0).build());
   EXPECT_THAT(by_mapping(node_), StartsWith("starting"));
+  overwrite(std::vector<std::byte>(kPerfHeaderBytes));
+  EXPECT_THAT(by_mapping(node_), StartsWith("starting"));
 }
 
 /// A reader that has read once, and what it says after the file changed.
