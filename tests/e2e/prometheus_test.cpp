@@ -45,7 +45,7 @@ void fill(FakeNode& node) {
   node.add_jvm({.pid = 101, .start_ticks = kYoung, .cgroup = "0::/shop\n"}, g1);
   node.add_jvm({.pid = 102, .start_ticks = kYoung, .cgroup = "0::/a\"b\\c{d},\xFF\n"}, g1);
   node.add_jvm({.pid = 103, .cgroup = "0::/batch\n"}, PerfData::from_fixture("25-generational-zgc").build());
-  node.add_jvm({.pid = 104, .cgroup = "0::/batch\n"}, std::vector<std::byte>(32768));
+  node.add_jvm({.pid = 104, .cgroup = "0::/batch\n"}, std::vector(32768, std::byte{1}));
   node.write("cgroup/cgroup.controllers", "memory\n");
   node.write("cgroup/shop/cgroup.procs", "");
   node.write("cgroup/shop/memory.max", "1073741824\n");

@@ -60,7 +60,7 @@ void add_jvms(FakeNode& node, const std::string& prefix) {
   add_jvm(node, 104, "17-zgc", batch);
   add_jvm(node, 105, "25-generational-zgc", batch);
   add_jvm(node, 106, "21-shenandoah", batch);
-  node.add_jvm({.pid = 107, .namespace_pid = 107, .cgroup = batch}, std::vector<std::byte>(32768));
+  node.add_jvm({.pid = 107, .namespace_pid = 107, .cgroup = batch}, std::vector(32768, std::byte{1}));
   node.add_jvm({.pid = 108, .namespace_pid = 108, .cgroup = batch}, {});
   add_jvm(node, 110, "25-parallel", batch);
   node.add_thread(101, {.id = 101, .name = "java", .cpu_ticks = 900});
