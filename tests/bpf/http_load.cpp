@@ -57,6 +57,12 @@ uint64_t monotonic_ns(const timespec& moment) {
   return out;
 }
 
+void set_option(const UniqueFd& socket, int level, int name) {
+  const int on = 1;
+  if (::setsockopt(socket.get(), level, name, &on, sizeof(on)) != 0)
+    throw std::system_error(errno, std::generic_category(), "setsockopt");
+}
+
 /// recv(); at: when the last byte of it came, by the kernel's clock if the socket has one.
 ssize_t receive_at(int fd, std::span<char> bytes, uint64_t& at) {
   iovec part{bytes.data(), bytes.size()};
@@ -101,6 +107,8 @@ class Runner {
 
   const Load& load_;
   SocketAddress address_;
+  // While it is there, packets have a time. The kernel begins and ends that late, and would between two connections.
+  UniqueFd keeps_stamps_;
   UniqueFd epoll_{::epoll_create1(EPOLL_CLOEXEC)};
   UniqueFd timer_{::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)};  // epoll's own is not exact
   std::vector<std::unique_ptr<Connection>> connections_;
@@ -118,6 +126,10 @@ Runner::Runner(const Load& load) : load_(load), address_(load.host, load.port) {
   for (size_t i = 0; i < load.connections; i++) {
     connections_.push_back(std::make_unique<Connection>());
     free_.push_back(connections_.back().get());
+  }
+  if (load.clock == Load::Clock::kPacket) {
+    keeps_stamps_ = UniqueFd(::socket(address_.family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
+    set_option(keeps_stamps_, SOL_SOCKET, SO_TIMESTAMPNS);
   }
   // An edge each time it ends: it is never read.
   epoll_event event{EPOLLIN | EPOLLET, {.ptr = nullptr}};
@@ -159,10 +171,8 @@ void Runner::start(Connection& connection) {
 
 void Runner::connect(Connection& connection) {
   connection.fd = UniqueFd(::socket(address_.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const int on = 1;
-  ::setsockopt(connection.fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  if (load_.clock == Load::Clock::kPacket)
-    ::setsockopt(connection.fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on));
+  set_option(connection.fd, IPPROTO_TCP, TCP_NODELAY);
+  if (load_.clock == Load::Clock::kPacket) set_option(connection.fd, SOL_SOCKET, SO_TIMESTAMPNS);
   if (::connect(connection.fd.get(), address_.get(), address_.size()) != 0 && errno != EINPROGRESS)
     throw std::system_error(errno, std::generic_category(), "connect to " + load_.host);
   // Edges, so that nothing has to be changed when it is connected.
