@@ -138,8 +138,7 @@ TEST_P(Stalls, AreLeftOutWithoutTheNamesOfFunctions) {
   ASSERT_EQ(run({"strip", "--strip-all", "--remove-section=.note.stapsdt", library}).code, 0);
   Agent agent({"--sample-interval", "100ms"});
   Jvm jvm({jdk_.version, copy.path() / "jdk"}, small_heap(GetParam()));
-  EXPECT_THAT(agent.log_line_with("gc probe"),
-              testing::HasSubstr("has no symbols of " + GetParam().collector + ", or was stripped"));
+  EXPECT_NE(agent.log_line_with("has no symbols of " + GetParam().collector + ", or was stripped"), "");
   const Moment moment = quiet_moment(agent, jvm);
   EXPECT_FALSE(moment.scraped.value(kCount, moment.labels));
   EXPECT_TRUE(moment.scraped.value("manometer_jvm_heap_used_bytes", moment.labels)) << "the rest is there";
