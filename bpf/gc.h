@@ -11,9 +11,6 @@
 #define GC_COLLECTORS 3  /* that a JVM has at most */
 #define GC_SERIES 12     /* histograms of one JVM; one more follows, for the rest */
 #define GC_CAUSE 40      /* bytes of a cause that tell it from others */
-#define GC_POOLS 12      /* of memory, those of code among them: a JVM has 9 at most */
-#define GC_MANAGERS 4    /* of memory, each of them one way to collect */
-#define GC_NAME 4        /* words of a name: the longest of a pool, "CodeHeap 'non-profiled nmethods'", just fits */
 
 /* Places in a libjvm. */
 enum gc_place {
@@ -27,28 +24,6 @@ enum gc_place {
   GC_UNBLOCK,  /* all those go on */
   GC_ABREAST,  /* a collection has ended in time: nobody waits so */
   GC_POOL_END, /* a collection has ended, and this is what it left in one of the pools */
-};
-
-/* What is told at GC_POOL_END, by its number there. */
-enum gc_pool_argument {
-  GC_MANAGER,
-  GC_MANAGER_BYTES,
-  GC_POOL,
-  GC_POOL_BYTES,
-  GC_POOL_INITIAL, /* of no interest */
-  GC_POOL_USED,
-  GC_POOL_COMMITTED,
-  GC_POOL_MAX,
-  GC_POOL_ARGUMENTS,
-};
-
-/* How to come by a value of 64 bits: a register's, if there is one, plus a number; or what is in memory there. */
-struct gc_argument {
-  __s64 number;
-  __u16 register_offset; /* in pt_regs */
-  __u8 has_register;
-  __u8 in_memory;
-  __u32 pad;
 };
 
 /* Where in the JVM's own memory it keeps count, 0: nowhere. */
@@ -72,28 +47,6 @@ struct gc_process {
   __u32 collects;          /* the stop that lasts is known to be for a collection */
   __u32 series[GC_SERIES]; /* gc_series_key() of each; 0: free */
   __u32 unblocks;          /* times that those who waited so long went on */
-};
-
-/* Not terminated. */
-struct gc_name {
-  __u64 words[GC_NAME];
-};
-
-/* A pool of memory as the last collection left it. */
-struct gc_pool {
-  __u64 ends[GC_MANAGERS]; /* of collections, by what collected */
-  __u64 ended_ns[GC_MANAGERS];
-  __u64 used; /* behind those: who sees that a collection has ended sees what it left */
-  __u64 committed;
-  __u64 max; /* all bits set: it has none */
-};
-
-/* All pools of one JVM. Names are taken in the order in which they come; all 0: free. */
-struct gc_pools {
-  struct gc_argument arguments[GC_POOL_ARGUMENTS];
-  struct gc_name managers[GC_MANAGERS];
-  struct gc_name names[GC_POOLS];
-  struct gc_pool pools[GC_POOLS];
 };
 
 /* A thread that waits. */
@@ -120,23 +73,6 @@ static inline __u32 gc_series_key(__u32 cause, __u32 collector) {
   return cause << 3 | collector << 1 | 1;
 }
 
-/*
- * One thread's place in gc_process.blocked, so that a look at it has threads and times of the same moment: how many in
- * the low bits, above them the sum of when they began, of which only differences are of use.
- */
-#define GC_BLOCKED_BITS 16
-static inline __u64 gc_blocked(__u64 began_ns) {
-  return began_ns << GC_BLOCKED_BITS | 1;
-}
-static inline __u64 gc_blocked_threads(__u64 blocked) {
-  return blocked & ((1ULL << GC_BLOCKED_BITS) - 1);
-}
-/* How long they wait in all, up to 39 hours; 0 if they seem to have begun after now. */
-static inline __u64 gc_blocked_ns(__u64 blocked, __u64 now_ns) {
-  __u64 ns = (gc_blocked_threads(blocked) * now_ns << GC_BLOCKED_BITS) - (blocked & ~0ULL << GC_BLOCKED_BITS);
-  return ns >> 63 ? 0 : ns >> GC_BLOCKED_BITS;
-}
-
 /* What is left of the cause in a key. */
 static inline __u32 gc_cause_of(__u32 key) {
   return key >> 3;
@@ -147,13 +83,9 @@ static inline __u32 gc_collector_of(__u32 key) {
 
 #ifdef __cplusplus
 static_assert(sizeof(gc_process) == 176);
-static_assert(sizeof(gc_argument) == 16);
-static_assert(sizeof(gc_pools) == 1696);
 static_assert(sizeof(gc_wait) == 16);
 #else
 _Static_assert(sizeof(struct gc_process) == 176, "same on both sides");
-_Static_assert(sizeof(struct gc_argument) == 16, "same on both sides");
-_Static_assert(sizeof(struct gc_pools) == 1696, "same on both sides");
 _Static_assert(sizeof(struct gc_wait) == 16, "same on both sides");
 #endif
 

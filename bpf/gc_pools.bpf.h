@@ -7,7 +7,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "gc.h"
+#include "gc_pools.h"
 #include "histogram.bpf.h"
 #include "pid_namespace.bpf.h"
 
@@ -24,18 +24,31 @@ struct {
 
 __u64 gc_pools_lost = 0;
 
-static __always_inline __u64 value_of(const struct gc_argument* argument, const void* registers) {
-  __u64 value = 0;
+struct gc_pool_end {
+  struct gc_name manager;
+  struct gc_name name;
+  __u64 used;
+  __u64 committed;
+  __u64 max;
+};
+
+/* Not 0: it cannot be read. */
+static __always_inline long read_value(__u64* value, const struct gc_argument* argument, const void* registers) {
+  *value = 0;
   if (argument->has_register)
-    bpf_probe_read_kernel(&value, sizeof(value), (const char*)registers + argument->register_offset);
-  value += argument->number;
-  if (argument->in_memory) bpf_probe_read_user(&value, sizeof(value), (const void*)value);
-  return value;
+    bpf_probe_read_kernel(value, sizeof(*value), (const char*)registers + argument->register_offset);
+  *value += argument->number;
+  return argument->in_memory ? bpf_probe_read_user(value, sizeof(*value), (const void*)*value) : 0;
 }
 
-static __always_inline void read_name(struct gc_name* name, __u64 address, __u64 bytes) {
-  if (bytes > sizeof(*name)) bytes = sizeof(*name);
-  bpf_probe_read_user(name, bytes, (const void*)address);
+/* bytes: the argument that tells how long it is. */
+static __always_inline long read_name(struct gc_name* name, const struct gc_argument* address,
+                                      const struct gc_argument* bytes, const void* registers) {
+  __u64 begin = 0;
+  __u64 length = 0;
+  if (read_value(&begin, address, registers) || read_value(&length, bytes, registers)) return -1;
+  if (length > sizeof(*name)) length = sizeof(*name);
+  return bpf_probe_read_user(name, length, (const void*)begin);
 }
 
 static __always_inline __u8 is_same(const struct gc_name* one, const struct gc_name* other) {
@@ -53,25 +66,35 @@ static __always_inline __u32 place_of(struct gc_name* names, __u32 most, const s
   return i;
 }
 
+/* What the JVM says there. Not 0: it cannot be read. */
+static __always_inline long read_pool(struct gc_pool_end* end, const struct gc_argument* arguments,
+                                      const void* registers) {
+  return read_name(&end->manager, &arguments[GC_MANAGER], &arguments[GC_MANAGER_BYTES], registers) ||
+         read_name(&end->name, &arguments[GC_POOL], &arguments[GC_POOL_BYTES], registers) ||
+         read_value(&end->used, &arguments[GC_POOL_USED], registers) ||
+         read_value(&end->committed, &arguments[GC_POOL_COMMITTED], registers) ||
+         read_value(&end->max, &arguments[GC_POOL_MAX], registers);
+}
+
 static __always_inline int pool_end(const void* registers) {
   __u32 pid = agent_pid_of((struct task_struct*)bpf_get_current_task());
   struct gc_pools* pools = bpf_map_lookup_elem(&gc_pools, &pid);
   if (!pools) return 0;
-  const struct gc_argument* arguments = pools->arguments;
-  struct gc_name manager = {};
-  struct gc_name name = {};
-  read_name(&manager, value_of(&arguments[GC_MANAGER], registers), value_of(&arguments[GC_MANAGER_BYTES], registers));
-  read_name(&name, value_of(&arguments[GC_POOL], registers), value_of(&arguments[GC_POOL_BYTES], registers));
-  __u32 by = place_of(pools->managers, GC_MANAGERS, &manager);
-  __u32 which = place_of(pools->names, GC_POOLS, &name);
+  struct gc_pool_end end = {};
+  if (read_pool(&end, pools->arguments, registers) != 0) {
+    count(&gc_pools_lost);
+    return 0;
+  }
+  __u32 by = place_of(pools->managers, GC_MANAGERS, &end.manager);
+  __u32 which = place_of(pools->names, GC_POOLS, &end.name);
   if (by >= GC_MANAGERS || which >= GC_POOLS) {
     count(&gc_pools_lost);
     return 0;
   }
   struct gc_pool* pool = &pools->pools[which];
-  pool->used = value_of(&arguments[GC_POOL_USED], registers);
-  pool->committed = value_of(&arguments[GC_POOL_COMMITTED], registers);
-  pool->max = value_of(&arguments[GC_POOL_MAX], registers);
+  pool->used = end.used;
+  pool->committed = end.committed;
+  pool->max = end.max;
   pool->ended_ns[by] = bpf_ktime_get_ns();
   count(&pool->ends[by]);
   return 0;

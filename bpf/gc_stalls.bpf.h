@@ -10,6 +10,7 @@
 #include <bpf/bpf_tracing.h>
 
 #include "gc.h"
+#include "gc_blocked.h"
 #include "gc_stops.bpf.h"
 #include "histogram.bpf.h"
 #include "pid_namespace.bpf.h"

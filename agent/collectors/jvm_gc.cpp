@@ -48,6 +48,11 @@ metrics::Labels labels_of(std::string_view source, std::string_view collector, s
   return labels;
 }
 
+/// If they are counters of the JVM's own, which must not change places with ours.
+bool has_own_safepoints(const jvm::Jvm& jvm) {
+  return jvm.identity && jvm.tier != jvm::Tier::kUsdt;
+}
+
 /// MXBean name of the collector of pauses with this key. ZGC of JDK 11 counts nothing, and is its own; where there is
 /// one only, it need not count what it does in a pause (Shenandoah of JDK 11 does not).
 std::string_view collector_of(uint32_t series, const jvm::Jvm& jvm) {
@@ -91,9 +96,11 @@ void JvmGc::add_counters(metrics::Batch& batch, const metrics::Labels& target, c
   if (const auto& cpu = jvm.sample->gc_cpu) {
     batch.add(kCpu, target, {{"source", std::string(cpu->source)}}, seconds(cpu->ns));
   }
-  if (jvm.sample->safepoints) batch.add(kSafepoints, target, static_cast<double>(*jvm.sample->safepoints));
-  add_seconds(batch, kSafepointSeconds, target, jvm.sample->safepoint_ns);
-  add_seconds(batch, kSyncSeconds, target, jvm.sample->safepoint_sync_ns);
+  if (has_own_safepoints(jvm)) {
+    if (jvm.sample->safepoints) batch.add(kSafepoints, target, static_cast<double>(*jvm.sample->safepoints));
+    add_seconds(batch, kSafepointSeconds, target, jvm.sample->safepoint_ns);
+    add_seconds(batch, kSyncSeconds, target, jvm.sample->safepoint_sync_ns);
+  }
   if (!jvm.stalls) return;
   batch.add(kStalls, target, static_cast<double>(jvm.stalls->stalls));
   add_seconds(batch, kStallSeconds, target, jvm.stalls->stall_ns);
@@ -107,7 +114,7 @@ Result<void> JvmGc::collect(metrics::Batch& batch) {
     const auto stops = gc_ == nullptr ? std::nullopt : gc_->stops(key);
     if (stops) {
       add_stops(batch, target, jvm, *stops);
-      if (jvm.identity) continue;  // then they are counters of its own, which must not change places with ours
+      if (has_own_safepoints(jvm)) continue;
       batch.add(kSafepoints, target, static_cast<double>(stops->process.safepoints));
       batch.add(kSafepointSeconds, target, seconds(stops->process.safepoint_ns));
     } else if (has_counters && (gc_ == nullptr || !gc_->is_pending(key))) {

@@ -3,52 +3,21 @@
 #include <algorithm>
 #include <cstring>
 #include <fcntl.h>
-#include <linux/magic.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "agent/jvm/collector_names.h"
-#include "agent/jvm/perf_region.h"
-#include "agent/node/mapped_file.h"
-#include "agent/node/read_file.h"
 #include "agent/probes/libjvm_sites.h"
 
 namespace manometer::jvm {
 namespace {
-
-int64_t nanoseconds(const timespec& time) {
-  constexpr int64_t kPerSecond = 1'000'000'000;
-  return time.tv_sec * kPerSecond + time.tv_nsec;
-}
 
 TimePoint now() {
   return std::chrono::steady_clock::now();
 }
 
 }  // namespace
-
-Result<std::optional<GcWatch::Opened>> GcWatch::open_libjvm(const node::Process& process) {
-  constexpr uint64_t kMaxBytes = 1 << 30;  // with all its symbols it has 30 MB, with those of a debugger 300
-  const auto maps = process.maps();
-  if (!maps) return maps.error();
-  const node::Mapping* mapping = *maps ? find_libjvm(**maps) : nullptr;
-  if (mapping == nullptr) return std::optional<Opened>();
-  const UniqueFd path(::openat(process.directory(), node::mapped_file(*mapping).c_str(), O_PATH | O_CLOEXEC));
-  if (!path && node::is_gone(errno)) return std::optional<Opened>();
-  if (!path) return Error::from_errno("open libjvm.so");
-  auto file = node::reopen_regular(path, mapping->inode, kMaxBytes, "libjvm.so");
-  if (!file) return std::move(file).error();
-  struct stat status {};
-  struct statfs file_system {};
-  if (::fstat(file->get(), &status) != 0 || ::fstatfs(file->get(), &file_system) != 0)
-    return Error::from_errno("stat libjvm.so");
-  const dev_t device = file_system.f_type == OVERLAYFS_SUPER_MAGIC ? 0 : status.st_dev;
-  const LibraryKey key{device, status.st_ino, status.st_size, nanoseconds(status.st_mtim), nanoseconds(status.st_ctim)};
-  return std::optional(Opened{*std::move(file), key});
-}
 
 void GcWatch::follow(Registry& registry) {
   registry.on_looked_at = [this](const ProcessKey& key, const PerfReader& reader) { add(key, reader); };
@@ -60,7 +29,10 @@ void GcWatch::add(const ProcessKey& key, const PerfReader& reader) {
   const auto [known, fresh] = jvms_.try_emplace(key);
   Known& jvm = known->second;
   jvm.with_pools = reader.tier() == Tier::kNone || reader.tier() == Tier::kUsdt;
-  if (!jvm.with_pools) probe_.forget_pools(key.pid);
+  if (!jvm.with_pools) {
+    probe_.forget_pools(key.pid);
+    stop_pools(jvm);
+  }
   if (const JvmIdentity* identity = reader.identity()) {
     const gc_words words = reader.words();
     const bool changed = std::memcmp(&words, &jvm.words, sizeof(words)) != 0;
@@ -72,12 +44,12 @@ void GcWatch::add(const ProcessKey& key, const PerfReader& reader) {
   jvm.number = ++last_number_;
   jvm.added_at = now();
   pool_.run([process = reader.process()] { return open_libjvm(process); },
-            [this, key, number = jvm.number](Result<std::optional<Opened>> opened) {
+            [this, key, number = jvm.number](Result<std::optional<LibjvmFile>> opened) {
               this->opened(key, number, std::move(opened));
             });
 }
 
-void GcWatch::opened(const ProcessKey& key, uint64_t number, Result<std::optional<Opened>> opened) {
+void GcWatch::opened(const ProcessKey& key, uint64_t number, Result<std::optional<LibjvmFile>> opened) {
   const auto jvm = jvms_.find(key);
   if (jvm == jvms_.end() || jvm->second.number != number) return;
   if (opened && *opened) {
@@ -88,7 +60,7 @@ void GcWatch::opened(const ProcessKey& key, uint64_t number, Result<std::optiona
   if (!opened) warn(opened.error());
 }
 
-void GcWatch::use(const ProcessKey& key, Opened opened) {
+void GcWatch::use(const ProcessKey& key, LibjvmFile opened) {
   Known& jvm = jvms_[key];
   if (libraries_.size() >= kMaxLibraries && !libraries_.contains(opened.key)) {
     jvm.pending = false;
@@ -110,22 +82,17 @@ Result<GcWatch::Attached> GcWatch::attach_to(const probes::GcProbe& probe, Uniqu
   if (!sites) return std::move(sites).error();
   auto attachment = probe.attach(file.get(), *sites);
   if (!attachment) return std::move(attachment).error();
-  return Attached{*std::move(attachment),
-                  sites->tells_stalls_of_zgc(),
-                  sites->tells_stalls_of_shenandoah(),
-                  sites->tells_pauses() ? sites->pauses_by : "",
-                  std::move(file),
-                  *std::move(sites)};
+  return Attached{*std::move(attachment), std::move(file), *std::move(sites)};
 }
 
-void GcWatch::attach(const LibraryKey& key, UniqueFd file) {
+void GcWatch::attach(const LibjvmKey& key, UniqueFd file) {
   const uint64_t number = libraries_[key].number = ++last_number_;
   libraries_pool_.run(
       [&probe = probe_, file = std::move(file)]() mutable { return attach_to(probe, std::move(file)); },
       [this, key, number](Result<Attached> attached) { this->attached(key, number, std::move(attached)); });
 }
 
-void GcWatch::attached(const LibraryKey& key, uint64_t number, Result<Attached> attached) {
+void GcWatch::attached(const LibjvmKey& key, uint64_t number, Result<Attached> attached) {
   const auto library = libraries_.find(key);
   const bool wanted = library != libraries_.end() && library->second.number == number;
   if (!wanted) {
@@ -159,15 +126,15 @@ void GcWatch::start(const ProcessKey& key, Known& jvm) {
   if (attached == nullptr) return;
   if (collects_concurrently(jvm.collector) && !tells_stalls(*attached, jvm.collector))
     warn(Error("libjvm.so: has no symbols of " + jvm.collector + ", or was stripped"));
-  const bool tells_stops = !attached->pauses_by.empty();
+  const bool tells_stops = attached->sites.tells_pauses();
   if (!tells_stops) warn(Error("libjvm.so: has no USDT probes, and no symbols of safepoints"));
   const auto watched = probe_.watch(key.pid, jvm.words);
   if (!watched) warn(watched.error());
-  if (jvm.with_pools && tells_stops) start_pools(key, *jvm.library);
+  if (jvm.with_pools && tells_stops) start_pools(key, jvm);
 }
 
-void GcWatch::start_pools(const ProcessKey& key, const LibraryKey& used) {
-  Library& library = libraries_[used];
+void GcWatch::start_pools(const ProcessKey& key, Known& jvm) {
+  Library& library = libraries_[*jvm.library];
   const probes::LibjvmSites& sites = library.attached->sites;
   if (!sites.tells_pools()) {
     const std::string why = sites.no_pools.empty() ? "it has none" : sites.no_pools;
@@ -176,10 +143,19 @@ void GcWatch::start_pools(const ProcessKey& key, const LibraryKey& used) {
   }
   const auto watched = probe_.watch_pools(key.pid, sites.pool_arguments);
   if (!watched) warn(watched.error());
-  if (!std::exchange(library.with_pools, true)) attach_pools(used, library);
+  jvm.uses_pools = true;
+  ++library.pool_users;
+  if (!library.pools && !library.pools_pending) attach_pools(*jvm.library, library);
 }
 
-void GcWatch::attach_pools(const LibraryKey& key, const Library& library) {
+void GcWatch::stop_pools(Known& jvm) {
+  if (!std::exchange(jvm.uses_pools, false)) return;
+  Library& library = libraries_[*jvm.library];
+  if (--library.pool_users == 0) detach(std::exchange(library.pools, std::nullopt));
+}
+
+void GcWatch::attach_pools(const LibjvmKey& key, Library& library) {
+  library.pools_pending = true;
   // Of its own: the library can be given up meanwhile.
   UniqueFd file(::fcntl(library.attached->file.get(), F_DUPFD_CLOEXEC, 0));
   libraries_pool_.run([&probe = probe_, file = std::move(file),
@@ -189,14 +165,15 @@ void GcWatch::attach_pools(const LibraryKey& key, const Library& library) {
                       });
 }
 
-void GcWatch::attached_pools(const LibraryKey& key, uint64_t number, Result<probes::GcProbe::Attachment> pools) {
-  if (!pools) warn(pools.error());
+void GcWatch::attached_pools(const LibjvmKey& key, uint64_t number, Result<probes::GcProbe::Attachment> pools) {
+  if (!pools) warn(pools.error());  // the next JVM tries it again
   const auto library = libraries_.find(key);
-  const bool wanted = library != libraries_.end() && library->second.number == number;
-  if (wanted) library->second.with_pools = pools.ok();  // if not, the next JVM tries it again
-  if (wanted && pools) {
+  const bool known = library != libraries_.end() && library->second.number == number;
+  if (known) library->second.pools_pending = false;
+  if (!pools) return;
+  if (known && library->second.pool_users > 0) {
     library->second.pools = *std::move(pools);
-  } else if (pools) {
+  } else {
     detach(*std::move(pools));
   }
 }
@@ -207,7 +184,8 @@ void GcWatch::remove(const ProcessKey& key) {
   const auto used = jvm->second.library;
   // By its library: what the JVM says of its collector need not be so.
   const Attached* attached = attached_to(jvm->second);
-  const bool with_waits = attached != nullptr && attached->tells_stalls_of_zgc;
+  const bool with_waits = attached != nullptr && attached->sites.tells_stalls_of_zgc();
+  stop_pools(jvm->second);
   jvms_.erase(jvm);
   probe_.forget(key.pid);
   if (with_waits) {
@@ -240,8 +218,8 @@ std::optional<gc_process> GcWatch::stalls(const ProcessKey& key) const {
 }
 
 bool GcWatch::tells_stalls(const Attached& attached, std::string_view collector) {
-  if (is_zgc(collector)) return attached.tells_stalls_of_zgc;
-  return collects_concurrently(collector) && attached.tells_stalls_of_shenandoah;
+  if (is_zgc(collector)) return attached.sites.tells_stalls_of_zgc();
+  return collects_concurrently(collector) && attached.sites.tells_stalls_of_shenandoah();
 }
 
 std::optional<PoolReading> GcWatch::pools(const ProcessKey& key) const {
@@ -255,10 +233,10 @@ std::optional<PoolReading> GcWatch::pools(const ProcessKey& key) const {
 std::optional<GcWatch::Stops> GcWatch::stops(const ProcessKey& key) const {
   const auto jvm = jvms_.find(key);
   const Attached* attached = jvm == jvms_.end() ? nullptr : attached_to(jvm->second);
-  if (attached == nullptr || attached->pauses_by.empty()) return std::nullopt;
+  if (attached == nullptr || !attached->sites.tells_pauses()) return std::nullopt;
   const auto process = probe_.read(key.pid);
   if (!process) return std::nullopt;
-  return Stops{attached->pauses_by, *process, probe_.read_pauses(key.pid, *process)};
+  return Stops{attached->sites.pauses_by, *process, probe_.read_pauses(key.pid, *process)};
 }
 
 bool GcWatch::is_pending(const ProcessKey& key) const {
@@ -270,7 +248,7 @@ bool GcWatch::is_pending(const ProcessKey& key) const {
 bool GcWatch::tells_stops(const ProcessKey& key) const {
   const auto jvm = jvms_.find(key);
   const Attached* attached = jvm == jvms_.end() ? nullptr : attached_to(jvm->second);
-  return attached != nullptr && !attached->pauses_by.empty() && probe_.read(key.pid);
+  return attached != nullptr && attached->sites.tells_pauses() && probe_.read(key.pid);
 }
 
 bool GcWatch::is_any_pending() const {

@@ -1,20 +1,18 @@
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <sys/types.h>
 #include <vector>
 
 #include "agent/base/blocking_pool.h"
 #include "agent/base/log.h"
 #include "agent/base/types.h"
 #include "agent/base/unique_fd.h"
+#include "agent/jvm/libjvm_file.h"
 #include "agent/jvm/registry.h"
-#include "agent/node/proc_fs.h"
 #include "agent/probes/gc_probe.h"
 
 namespace manometer::jvm {
@@ -58,27 +56,9 @@ class GcWatch {
   bool is_any_pending() const;
 
  private:
-  /// Of the file itself. Containers of one image have each an overlay of their own on one file, where the kernel puts
-  /// each probe as often as we ask; so there it is known by what they share.
-  struct LibraryKey {
-    dev_t device = 0;  // 0: an overlay
-    ino_t inode = 0;
-    off_t bytes = 0;
-    int64_t modified_ns = 0;
-    int64_t changed_ns = 0;
-
-    auto operator<=>(const LibraryKey&) const = default;
-  };
-  struct Opened {
-    UniqueFd file;
-    LibraryKey key;
-  };
   /// What is measured, and by what.
   struct Attached {
     probes::GcProbe::Attachment attachment;
-    bool tells_stalls_of_zgc = false;
-    bool tells_stalls_of_shenandoah = false;
-    std::string_view pauses_by;  // empty: they are not told
     UniqueFd file;
     probes::LibjvmSites sites;
   };
@@ -87,7 +67,8 @@ class GcWatch {
     size_t users = 0;
     bool pending = true;
     std::optional<Attached> attached;
-    bool with_pools = false;  // one of its users has no performance data
+    size_t pool_users = 0;  // those without performance data
+    bool pools_pending = false;
     std::optional<probes::GcProbe::Attachment> pools;
   };
   struct Known {
@@ -95,24 +76,24 @@ class GcWatch {
     gc_words words = {};
     std::string collector = {};  // empty: not known
     bool with_pools = false;     // it has no performance data
+    bool uses_pools = false;     // and counts among its library's pool_users
     bool pending = true;
     TimePoint added_at = {};
-    std::optional<LibraryKey> library = {};
+    std::optional<LibjvmKey> library = {};
   };
 
   void add(const ProcessKey& key, const PerfReader& reader);
-  /// nullopt: the process is gone, or has no libjvm any more.
-  static Result<std::optional<Opened>> open_libjvm(const node::Process& process);
-  void opened(const ProcessKey& key, uint64_t number, Result<std::optional<Opened>> opened);
-  void use(const ProcessKey& key, Opened opened);
-  void attach(const LibraryKey& key, UniqueFd file);
+  void opened(const ProcessKey& key, uint64_t number, Result<std::optional<LibjvmFile>> opened);
+  void use(const ProcessKey& key, LibjvmFile opened);
+  void attach(const LibjvmKey& key, UniqueFd file);
   static Result<Attached> attach_to(const probes::GcProbe& probe, UniqueFd file);
-  void attached(const LibraryKey& key, uint64_t number, Result<Attached> attached);
+  void attached(const LibjvmKey& key, uint64_t number, Result<Attached> attached);
   void detach(std::optional<probes::GcProbe::Attachment> attachment);
   void start(const ProcessKey& key, Known& jvm);
-  void start_pools(const ProcessKey& key, const LibraryKey& used);
-  void attach_pools(const LibraryKey& key, const Library& library);
-  void attached_pools(const LibraryKey& key, uint64_t number, Result<probes::GcProbe::Attachment> pools);
+  void start_pools(const ProcessKey& key, Known& jvm);
+  void stop_pools(Known& jvm);
+  void attach_pools(const LibjvmKey& key, Library& library);
+  void attached_pools(const LibjvmKey& key, uint64_t number, Result<probes::GcProbe::Attachment> pools);
   const Attached* attached_to(const Known& jvm) const;
   static bool tells_stalls(const Attached& attached, std::string_view collector);
   void warn(const Error& error);
@@ -127,7 +108,7 @@ class GcWatch {
   const probes::GcProbe& probe_;
   LogOnce& log_;
   std::map<ProcessKey, Known> jvms_;
-  std::map<LibraryKey, Library> libraries_;
+  std::map<LibjvmKey, Library> libraries_;
   uint64_t last_number_ = 0;
 };
 

@@ -6,6 +6,7 @@
 
 #include "agent/jvm/perf_sample.h"
 #include "bpf/gc.h"
+#include "bpf/gc_pools.h"
 
 namespace manometer::jvm {
 

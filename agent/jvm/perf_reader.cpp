@@ -38,7 +38,7 @@ std::variant<std::monostate, Gone, Refusal> PerfReader::open() {
 PerfReader::Reading PerfReader::read(TimePoint now, const std::optional<PoolReading>& pools) {
   Reading reading = without_data_ ? no_perf_data() : read_perf_data();
   const auto* refusal = std::get_if<Refusal>(&reading);
-  if (refusal != nullptr && refusal->failure == Failure::kPerfDataOff && pools) reading = take(*pools);
+  if (refusal != nullptr && refusal->failure == Failure::kPerfDataOff && pools) reading = take(*pools, now);
   if (auto* sample = std::get_if<PerfSample>(&reading)) {
     cpu_error_.reset();
     if (auto added = add_cpu(*sample, now); !added) cpu_error_ = std::move(added).error();
@@ -58,10 +58,19 @@ Result<void> PerfReader::add_cpu(PerfSample& sample, TimePoint now) {
   return {};
 }
 
-PerfReader::Reading PerfReader::take(const PoolReading& pools) {
+PerfReader::Reading PerfReader::take(const PoolReading& pools, TimePoint now) {
+  // A JVM has hundreds of mappings.
+  constexpr std::chrono::seconds kLookAgain{10};
   const auto stat = process_.stat();
   if (!stat) return to_refusal(stat.error());
   if (!*stat || (*stat)->is_dead()) return Gone{};
+  if (!without_data_ || now - looked_at_ >= kLookAgain) {
+    // Nothing else tells that it has become another program, if the kernel's word of it was lost.
+    const auto maps = process_.maps();
+    if (!maps) return to_refusal(maps.error());
+    if (!*maps || find_libjvm(**maps) == nullptr) return Gone{};
+    looked_at_ = now;
+  }
   // It has collected, so it has made long ago what data it would have.
   without_data_.emplace().collector = pools.collector;
   return pools.sample;

@@ -35,13 +35,14 @@ class PerfReader {
  private:
   std::variant<std::monostate, Gone, Refusal> open();
   Reading read_perf_data();
-  Reading take(const PoolReading& pools);
+  Reading take(const PoolReading& pools, TimePoint now);
   Result<void> add_cpu(PerfSample& sample, TimePoint now);
 
   node::Process process_;
   std::optional<PerfRegion> region_;
   std::optional<PerfLayout> layout_;
   std::optional<JvmIdentity> without_data_;  // then it has none and will have none
+  TimePoint looked_at_ = {};                 // when it still had a libjvm
   GcThreads gc_threads_;
   std::optional<Error> cpu_error_;
 };

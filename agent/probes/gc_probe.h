@@ -11,6 +11,7 @@
 #include "agent/bpf/uprobe_link.h"
 #include "agent/probes/libjvm_sites.h"
 #include "bpf/gc.h"
+#include "bpf/gc_pools.h"
 
 struct bpf_object;
 

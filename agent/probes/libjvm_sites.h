@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "agent/base/result.h"
-#include "bpf/gc.h"
+#include "bpf/gc_pools.h"
 
 namespace manometer::probes {
 

@@ -5,7 +5,7 @@
 
 #include "agent/base/result.h"
 #include "agent/probes/usdt_notes.h"
-#include "bpf/gc.h"
+#include "bpf/gc_pools.h"
 
 namespace manometer::probes {
 

@@ -26,8 +26,10 @@
 #include <bpf/libbpf.h>
 #include <gtest/gtest.h>
 
+#include "bpf/gc_blocked.h"
 #include "tests/support/child.h"
 #include "tests/support/forked.h"
+#include "tests/support/perf_data.h"
 #include "tests/support/temp_dir.h"
 
 namespace manometer::test {
@@ -59,10 +61,15 @@ std::unique_ptr<Forked> collecting(const fs::path& library) {
     if (opened == nullptr) throw std::runtime_error(::dlerror());
     const auto end = reinterpret_cast<PoolEnd>(::dlsym(opened, "fake_pool_end"));
     std::thread([end] {
+      // Written by this process, as a JVM's are: what is in the program's file only need not be in memory.
+      const std::string manager = "MarkSweepCompactor";
+      const std::string eden = "Eden Space heater";
+      const std::string survivor = "Survivor Space";
+      const std::string old = "Tenured Gen";
       for (;;) {
-        end("MarkSweepCompactor", 16, "Eden Space heater", 10, 1, 0, 100, 200);
-        end("MarkSweepCompactor", 16, "Survivor Space", 14, 1, 5, 10, 20);
-        end("MarkSweepCompactor", 16, "Tenured Gen", 11, 1, 50, 300, 400);
+        end(manager.data(), 16, eden.data(), 10, 1, 0, 100, 200);
+        end(manager.data(), 16, survivor.data(), 14, 1, 5, 10, 20);
+        end(manager.data(), 16, old.data(), 11, 1, 50, 300, 400);
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
       }
     }).detach();
@@ -181,6 +188,31 @@ TEST_F(GcWatchTest, TellsWhatCollectionsLeaveInAJvmWithoutPerformanceData) {
   gc_->remove(key_of(*jvm));
   EXPECT_FALSE(gc_->pools(key_of(*jvm)));
   EXPECT_FALSE(probe_->read_pools(jvm->pid()));
+  EXPECT_TRUE(run_until([&] { return links() == links_at_rest_; }));
+}
+
+TEST_F(GcWatchTest, HasTheProbeOfPoolsOnlyAsLongAsSomebodyNeedsIt) {
+  const fs::path library = make_library("jdk");
+  const size_t without_pools = links_of_library() - 1;
+  const std::vector<std::byte> data = PerfData::from_fixture("17-g1").build();
+  work_.write("hsperfdata_test/1", {reinterpret_cast<const char*>(data.data()), data.size()});
+  Child with_data({MANOMETER_FAKE_JVM, library, work_.path() / "hsperfdata_test" / "1"});
+  ASSERT_EQ(with_data.read_line(), "mapped");
+  const ProcessKey key{with_data.pid(), 1};
+  jvm::PerfReader reader(**node::ProcFs::open("/proc")->process(key.pid));
+  ASSERT_TRUE(std::holds_alternative<jvm::PerfSample>(reader.read(TimePoint())));
+  registry_.on_looked_at(key, reader);
+  ASSERT_TRUE(run_until([&] { return gc_->tells_stops(key); }));
+  EXPECT_EQ(links() - links_at_rest_, without_pools);
+  for (int times = 0; times < 2; ++times) {
+    const auto without_data = mapping(library);
+    look_at(*without_data);
+    EXPECT_TRUE(run_until([&] { return links() - links_at_rest_ == links_of_library(); }));
+    gc_->remove(key_of(*without_data));
+    EXPECT_TRUE(run_until([&] { return links() - links_at_rest_ == without_pools; }));
+  }
+  EXPECT_TRUE(gc_->tells_stops(key));
+  gc_->remove(key);
   EXPECT_TRUE(run_until([&] { return links() == links_at_rest_; }));
 }
 

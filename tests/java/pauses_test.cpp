@@ -13,6 +13,7 @@
 #include "tests/java/combinations.h"
 #include "tests/java/jvm.h"
 #include "tests/java/moment.h"
+#include "tests/java/odd.h"
 #include "tests/support/skip.h"
 
 namespace manometer::test {
@@ -134,16 +135,8 @@ TEST_P(Pauses, AddUpAsTheLogSays) {
 }
 
 /// Of JDK 17 with G1, in ways that change what is known of it.
-class OddPauses : public testing::Test {
+class OddPauses : public JvmTest {
  protected:
-  void SetUp() override {
-    const auto found = fetch_jdk(17);
-    if (!found) MANOMETER_SKIP(found.error().message());
-    if (const auto classes = workload_classes(); !classes) MANOMETER_SKIP(classes.error().message());
-    jdk_ = *found;
-  }
-
-  Jdk jdk_;
   Agent agent_{{"--sample-interval", "100ms"}};
 };
 
@@ -153,7 +146,7 @@ double collections(const Report& report) {
 }
 
 TEST_F(OddPauses, AreMeasuredWithoutPerformanceData) {
-  Jvm jvm(jdk_, {.options = {"-XX:+UseSerialGC", "-Xmx256m", "-XX:-UsePerfData"}});
+  Jvm jvm(jdk(), {.options = {"-XX:+UseSerialGC", "-Xmx256m", "-XX:-UsePerfData"}});
   jvm.command("report");
   LabelMap labels = jvm.labels();
   labels["source"] = "usdt";
@@ -178,9 +171,9 @@ TEST_F(OddPauses, AreMeasuredWithoutPerformanceData) {
 }
 
 TEST_F(OddPauses, AreTakenFromCountersWithoutUsdtAndSymbols) {
-  const ChangedJdk stripped(jdk_, {"strip", "--strip-all", "--remove-section=.note.stapsdt"});
+  const ChangedJdk stripped(jdk(), {"strip", "--strip-all", "--remove-section=.note.stapsdt"});
   Jvm jvm(stripped.jdk(), {.options = {"-XX:+UseG1GC"}});
-  EXPECT_THAT(agent_.log_line_with("gc probe"), testing::HasSubstr("has no USDT probes, and no symbols"));
+  EXPECT_NE(agent_.log_line_with("has no USDT probes, and no symbols"), "");
   jvm.command("gc");
   const Moment moment = quiet_moment(agent_, jvm);
   EXPECT_GE(sum_of(moment, "_count", "counters"), 1);
@@ -188,8 +181,8 @@ TEST_F(OddPauses, AreTakenFromCountersWithoutUsdtAndSymbols) {
 }
 
 TEST_F(OddPauses, OfTwoJvmsWithOneLibraryAreNotMixed) {
-  Jvm quiet(jdk_, {.options = {"-XX:+UseG1GC"}});
-  Jvm busy(jdk_, {.options = {"-XX:+UseSerialGC"}});
+  Jvm quiet(jdk(), {.options = {"-XX:+UseG1GC"}});
+  Jvm busy(jdk(), {.options = {"-XX:+UseSerialGC"}});
   wait_until_measured(agent_, quiet, "usdt");
   wait_until_measured(agent_, busy, "usdt");
   const Moment start = quiet_moment(agent_, quiet);

@@ -12,6 +12,7 @@
 #include "tests/java/combinations.h"
 #include "tests/java/jvm.h"
 #include "tests/java/moment.h"
+#include "tests/java/odd.h"
 #include "tests/support/skip.h"
 
 namespace manometer::test {
@@ -118,15 +119,8 @@ TEST_P(Pools, HaveWhatTheBeansSayThatACollectionLeft) {
 }
 
 /// Of JDK 17 with a library that was changed.
-class OddPools : public testing::Test {
+class OddPools : public JvmTest {
  protected:
-  void SetUp() override {
-    const auto found = fetch_jdk(17);
-    if (!found) MANOMETER_SKIP(found.error().message());
-    if (const auto classes = workload_classes(); !classes) MANOMETER_SKIP(classes.error().message());
-    jdk_ = *found;
-  }
-
   /// Has the JVM's pauses measured, and nothing of its heap.
   void expect_pauses_alone(Jvm& jvm, const std::string& source) {
     LabelMap labels = jvm.labels();
@@ -142,24 +136,23 @@ class OddPools : public testing::Test {
     EXPECT_FALSE(scraped.value("manometer_jvm_heap_used_bytes", jvm.labels()));
   }
 
-  Jdk jdk_;
   Agent agent_{{"--sample-interval", "100ms", "--scan-interval", "1s"}};
 };
 
 const JvmSetup kWithoutData{.options = {"-XX:+UseSerialGC", "-XX:-UsePerfData"}};
 
 TEST_F(OddPools, AreNoneWithoutUsdt) {
-  const ChangedJdk changed(jdk_, {"objcopy", "--remove-section=.note.stapsdt"});
+  const ChangedJdk changed(jdk(), {"objcopy", "--remove-section=.note.stapsdt"});
   Jvm jvm(changed.jdk(), kWithoutData);
-  EXPECT_THAT(agent_.log_line_with("memory pools"), testing::HasSubstr("cannot be used: it has none"));
+  EXPECT_NE(agent_.log_line_with("memory pools cannot be used: it has none"), "");
   expect_pauses_alone(jvm, "symbols");
 }
 
 TEST_F(OddPools, AreNoneWhereTheirArgumentsAreSomewhereElse) {
-  const ChangedJdk changed(jdk_,
+  const ChangedJdk changed(jdk(),
                            {"env", "LC_ALL=C", "sed", "-i", R"(s/\(hotspot\x00mem__pool__gc__end\x00\)8@/\14@/)"});
   Jvm jvm(changed.jdk(), kWithoutData);
-  EXPECT_THAT(agent_.log_line_with("memory pools"), testing::HasSubstr("in a place that is not read, 4@%"));
+  EXPECT_NE(agent_.log_line_with("in a place that is not read, 4@%"), "");
   expect_pauses_alone(jvm, "usdt");
 }
 

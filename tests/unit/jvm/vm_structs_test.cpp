@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <unistd.h>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -131,6 +132,18 @@ TEST_F(VmStructsTest, WithoutDataWhatTheKernelSawIsTaken) {
   EXPECT_EQ(test::describe(reader.read(TimePoint(), pools)), "threads 4") << "it collects, so it will have no data";
   EXPECT_EQ(test::describe(reader.read(TimePoint())),
             "perf_data_off: nothing is known any more of what its collections leave");
+}
+
+TEST_F(VmStructsTest, WithoutDataItIsNotedThatItBecameAnotherProgram) {
+  load(FakeLibjvm());
+  const auto inspection = inspect(*node::ProcFs::open(node_.proc()), kPid);
+  PerfReader reader(std::get<FoundJvm>(inspection).process);
+  const PoolReading pools{.collector = "G1", .sample = {}};
+  const TimePoint start{std::chrono::hours(1)};
+  ASSERT_TRUE(std::holds_alternative<PerfSample>(reader.read(start, pools)));
+  node_.write(fmt::format("proc/{}/maps", kPid), "");
+  EXPECT_TRUE(std::holds_alternative<PerfSample>(reader.read(start + std::chrono::seconds(9), pools)));
+  EXPECT_TRUE(std::holds_alternative<Gone>(reader.read(start + std::chrono::seconds(10), pools)));
 }
 
 TEST_F(VmStructsTest, ATableWithoutThoseFieldsIsOff) {

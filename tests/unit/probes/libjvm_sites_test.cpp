@@ -163,6 +163,19 @@ TEST(LibjvmSites, OfMemoryPoolsAreLeftOutWithoutUsableArguments) {
   }
 }
 
+TEST(LibjvmSites, OfPoolsTakeNothingElseAway) {
+  const auto sites = find_libjvm_sites(open_file(MANOMETER_FAKE_HOTSPOT).get());
+  ASSERT_TRUE(sites.ok());
+  ASSERT_TRUE(sites->tells_pools());
+  std::string bytes = read_whole(MANOMETER_FAKE_HOTSPOT);
+  bytes[sites->pool_ends.at(0)] = '\xcc';
+  const auto changed = find_in(bytes);
+  ASSERT_TRUE(changed.ok()) << changed.error().message();
+  EXPECT_FALSE(changed->tells_pools());
+  EXPECT_EQ(changed->no_pools, "it is not at a nop");
+  EXPECT_EQ(changed->pauses_by, "usdt");
+}
+
 TEST(LibjvmSites, AreNoneWithoutNamesAndUsdt) {
   const LibjvmSites sites = find_after({"strip", "--strip-all", "--remove-section=.note.stapsdt"});
   EXPECT_THAT(sites.stall_begin, IsEmpty());
