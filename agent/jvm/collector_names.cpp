@@ -87,6 +87,10 @@ std::optional<CollectorName> find_bean(std::string_view bean) {
   return *found;
 }
 
+bool is_whole_cycle(std::string_view bean) {
+  return bean == "ZGC Cycles" || bean == "ZGC Major Cycles" || bean == "Shenandoah Cycles";
+}
+
 bool is_zgc(std::string_view collector) {
   return collector.ends_with("ZGC");
 }

@@ -33,6 +33,10 @@ inline constexpr std::string_view kG1Cycle = "G1 Concurrent GC";
 inline constexpr std::string_view kZgcPauses = "ZGC Pauses";
 inline constexpr std::string_view kZgcMajorPauses = "ZGC Major Pauses";
 
+/// True for the MXBeans of ZGC's and Shenandoah's cycles that collect all there is: what they leave is alive, but for
+/// what was allocated meanwhile. ZGC of JDK 11 has none: its bean ends before anything is freed.
+bool is_whole_cycle(std::string_view bean);
+
 /// collector: a family. With generations or without.
 bool is_zgc(std::string_view collector);
 

@@ -17,6 +17,12 @@ TimePoint now() {
   return std::chrono::steady_clock::now();
 }
 
+/// ZGC and Shenandoah bring their counters up to date before they free, or while they do.
+bool tells_what_is_left(const PerfReader& reader) {
+  const bool has_data = reader.identity() != nullptr && reader.tier() != Tier::kUsdt;
+  return has_data && !collects_concurrently(reader.identity()->collector);
+}
+
 }  // namespace
 
 void GcWatch::follow(Registry& registry) {
@@ -28,7 +34,7 @@ void GcWatch::follow(Registry& registry) {
 void GcWatch::add(const ProcessKey& key, const PerfReader& reader) {
   const auto [known, fresh] = jvms_.try_emplace(key);
   Known& jvm = known->second;
-  jvm.with_pools = reader.tier() == Tier::kNone || reader.tier() == Tier::kUsdt;
+  jvm.with_pools = !tells_what_is_left(reader);
   if (!jvm.with_pools) {
     probe_.forget_pools(key.pid);
     stop_pools(jvm);

@@ -18,8 +18,8 @@
 namespace manometer::jvm {
 
 /// How long JVMs stand still for their collectors, and their threads wait for memory, as the kernel sees it; and what
-/// collections leave, of JVMs that do not say so themselves. Puts the probe on each libjvm once, while one of its JVMs
-/// is known. Lives on the loop.
+/// collections leave, of JVMs that do not say so themselves: those without performance data, ZGC and Shenandoah. Puts
+/// the probe on each libjvm once, while one of its JVMs is known. Lives on the loop.
 class GcWatch {
  public:
   /// All of them must outlive it.
@@ -38,7 +38,7 @@ class GcWatch {
   /// Since it is measured; nullopt: it is not.
   std::optional<gc_process> stalls(const ProcessKey& key) const;
 
-  /// nullopt: the JVM has performance data, has not collected since it is watched, or its library does not tell.
+  /// nullopt: the JVM says so itself, has not collected since it is watched, or its library does not tell.
   std::optional<PoolReading> pools(const ProcessKey& key) const;
 
   /// Of stops since they are measured.
@@ -67,7 +67,7 @@ class GcWatch {
     size_t users = 0;
     bool pending = true;
     std::optional<Attached> attached;
-    size_t pool_users = 0;  // those without performance data
+    size_t pool_users = 0;  // those of which it is to tell what collections leave
     bool pools_pending = false;
     std::optional<probes::GcProbe::Attachment> pools;
   };
@@ -75,7 +75,7 @@ class GcWatch {
     uint64_t number = 0;  // the same of a JVM
     gc_words words = {};
     std::string collector = {};  // empty: not known
-    bool with_pools = false;     // it has no performance data
+    bool with_pools = false;     // it does not say what its collections leave
     bool uses_pools = false;     // and counts among its library's pool_users
     bool pending = true;
     TimePoint added_at = {};

@@ -1,6 +1,7 @@
 #include "agent/jvm/live_set.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace manometer::jvm {
 namespace {
@@ -40,9 +41,18 @@ void LiveSet::add(const PerfSample& sample, std::string_view collector, TimePoin
   const uint64_t used = *sample.generations.back().used_bytes;
   if (tells_collections_) {
     note_collection(sample, used);
+  } else if (sample.cycle) {
+    note_cycle(*sample.cycle, now);
   } else {
+    cycles_.clear();
     note_lowest(used, std::max(runs_of(sample, kZgcPauses), runs_of(sample, kZgcMajorPauses)), now);
   }
+}
+
+void LiveSet::note_cycle(const CycleSample& cycle, TimePoint now) {
+  constexpr size_t kCycles = 3;
+  if (cycle.ended != std::exchange(cycles_ended_, cycle.ended)) cycles_.push_back({now, cycle.used_bytes});
+  while (cycles_.size() > kCycles || (cycles_.size() > 1 && now - cycles_.front().at > kWindow)) cycles_.pop_front();
 }
 
 bool LiveSet::cycle_found_nothing(const PerfSample& sample, bool collected) {
@@ -84,6 +94,7 @@ void LiveSet::note_lowest(uint64_t used, uint64_t pauses, TimePoint now) {
 
 std::optional<uint64_t> LiveSet::bytes() const {
   if (tells_collections_) return after_collection_;
+  if (!cycles_.empty()) return std::ranges::min(cycles_, {}, &Left::bytes).bytes;
   if (lowest_.empty()) return std::nullopt;
   return std::ranges::min(lowest_, {}, &Lowest::bytes).bytes;
 }

@@ -15,10 +15,11 @@ namespace manometer::jvm {
 /// Serial, Parallel, CMS, G1: the old generation's use right after it was last collected, seen by a full collection
 /// having ended or by its use having fallen ("collection"). G1 does not collect it at all after a concurrent cycle that
 /// found less than a twentieth of the heap to free there (G1HeapWastePercent), as in a leak: seen by its use not having
-/// fallen in the collections after. ZGC, Shenandoah: their counters are not taken after a
-/// collection, so it is the lowest use of the last five minutes, or of as many of ZGC's cycles as make sure that one is
-/// whole if that is less: not below what was alive all that time, but a live set that grows is seen as much later
-/// ("lowest_used"). Where ZGC has generations, it is the old one's, and the cycles are the major ones.
+/// fallen in the collections after. ZGC, Shenandoah: the least that their last three cycles left, of those of the last
+/// five minutes ("collection"): what was allocated during a cycle is in it. Where ZGC has generations, it is the old
+/// one's, and the cycles are the major ones. Their counters are not taken after a collection; where nothing else tells,
+/// it is the lowest use of the last five minutes, or of as many of ZGC's cycles as make sure that one is whole if that
+/// is less: not below what was alive all that time, but a live set that grows is seen as much later ("lowest_used").
 class LiveSet {
  public:
   static constexpr std::chrono::minutes kWindow{5};
@@ -28,7 +29,7 @@ class LiveSet {
   /// nullopt: no old collection seen yet.
   std::optional<uint64_t> bytes() const;
   /// How it was found; exported as the label `source`.
-  std::string_view source() const { return tells_collections_ ? "collection" : "lowest_used"; }
+  std::string_view source() const { return tells_collections_ || !cycles_.empty() ? "collection" : "lowest_used"; }
 
  private:
   /// The lowest use within one part of the window.
@@ -38,6 +39,13 @@ class LiveSet {
     uint64_t bytes;
   };
 
+  /// What a cycle left.
+  struct Left {
+    TimePoint at;
+    uint64_t bytes;
+  };
+
+  void note_cycle(const CycleSample& cycle, TimePoint now);
   bool cycle_found_nothing(const PerfSample& sample, bool collected);
   void note_collection(const PerfSample& sample, uint64_t used);
   void note_lowest(uint64_t used, uint64_t pauses, TimePoint now);
@@ -49,6 +57,8 @@ class LiveSet {
   std::optional<uint64_t> young_at_cycle_;  // collections when a cycle was seen of which nothing was freed yet
   std::optional<uint64_t> after_collection_;
   std::deque<Lowest> lowest_;  // oldest first
+  uint64_t cycles_ended_ = 0;
+  std::deque<Left> cycles_;  // oldest first
 };
 
 }  // namespace manometer::jvm

@@ -16,6 +16,7 @@ struct HeapPool {
   uint64_t spaces = 1;          // of two survivors, the bean has the one in use
   bool shares_heap = false;     // its generation may take all of the heap
   bool tells_committed = true;  // else it calls so the regions that it uses
+  bool ends_whole = true;       // else its cycles end alike whether they collected all generations or one
 };
 
 constexpr auto kHeapPools = std::to_array<HeapPool>({
@@ -36,8 +37,8 @@ constexpr auto kHeapPools = std::to_array<HeapPool>({
     {"ZGC Old Generation", "Generational ZGC", 1, 1, true},
     {"Shenandoah", "Shenandoah", 0},
     // As its performance data, which show no generations either.
-    {"Shenandoah Young Gen", "Shenandoah", 0, 1, true, false},
-    {"Shenandoah Old Gen", "Shenandoah", 0, 1, true, false},
+    {"Shenandoah Young Gen", "Shenandoah", 0, 1, true, false, false},
+    {"Shenandoah Old Gen", "Shenandoah", 0, 1, true, false, false},
 });
 constexpr std::string_view kMetaspace = "Metaspace";
 
@@ -84,6 +85,15 @@ std::vector<CollectorSample> collectors_of(const gc_pools& pools, const gc_pool&
   return collectors;
 }
 
+/// The same of collectors whose cycles end like that, and what they left there.
+std::optional<CycleSample> cycle_of(const gc_pools& pools, const gc_pool& old, const HeapPool& what) {
+  if (!what.ends_whole || !size_of(old.used)) return std::nullopt;
+  for (size_t i = 0; i < GC_MANAGERS; ++i) {
+    if (old.ends[i] > 0 && is_whole_cycle(text_of(pools.managers[i]))) return CycleSample{old.ends[i], old.used};
+  }
+  return std::nullopt;
+}
+
 /// False: it is none of the same collector as those before.
 bool add_pool(PoolReading& reading, const gc_pool& pool, const HeapPool& what) {
   auto& generations = reading.sample.generations;
@@ -111,7 +121,10 @@ std::optional<PoolReading> read_pools(const gc_pools& pools, const gc_process& p
     const gc_pool& pool = pools.pools[i];
     const HeapPool* what = find_pool(pools.names[i]);
     if (what != nullptr && !add_pool(reading, pool, *what)) return std::nullopt;
-    if (what != nullptr) sample.collectors = collectors_of(pools, pool);  // the old generation's comes last
+    if (what != nullptr) {  // the old generation's comes last
+      sample.collectors = collectors_of(pools, pool);
+      sample.cycle = cycle_of(pools, pool, *what);
+    }
     if (text_of(pools.names[i]) == kMetaspace) sample.metaspace = {size_of(pool.used), size_of(pool.committed), {}};
   }
   if (sample.generations.empty() || !is_whole(reading)) return std::nullopt;

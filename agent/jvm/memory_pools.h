@@ -1,5 +1,5 @@
 #pragma once
-// From what the kernel saw of a JVM that keeps no performance data to what these would say.
+// From what the kernel saw a JVM's collections leave to what its performance data would say, if it kept any.
 
 #include <optional>
 #include <string_view>

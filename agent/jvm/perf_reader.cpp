@@ -40,10 +40,15 @@ PerfReader::Reading PerfReader::read(TimePoint now, const std::optional<PoolRead
   const auto* refusal = std::get_if<Refusal>(&reading);
   if (refusal != nullptr && refusal->failure == Failure::kPerfDataOff && pools) reading = take(*pools, now);
   if (auto* sample = std::get_if<PerfSample>(&reading)) {
+    add_cycle(*sample, pools);
     cpu_error_.reset();
     if (auto added = add_cpu(*sample, now); !added) cpu_error_ = std::move(added).error();
   }
   return reading;
+}
+
+void PerfReader::add_cycle(PerfSample& sample, const std::optional<PoolReading>& pools) const {
+  if (pools && pools->collector == identity()->collector) sample.cycle = pools->sample.cycle;
 }
 
 Result<void> PerfReader::add_cpu(PerfSample& sample, TimePoint now) {

@@ -19,7 +19,7 @@ class PerfReader {
   explicit PerfReader(node::Process process) : process_(std::move(process)) {}
 
   /// Looks for the data first, until it has found them. Refusal{kStarting} until the JVM has made its entries.
-  /// pools: what the kernel saw of the JVM; it is taken if there are no data.
+  /// pools: what the kernel saw of the JVM; it is taken for what the data do not tell, or if there are none.
   Reading read(TimePoint now, const std::optional<PoolReading>& pools = {});
 
   const node::Process& process() const { return process_; }
@@ -36,6 +36,7 @@ class PerfReader {
   std::variant<std::monostate, Gone, Refusal> open();
   Reading read_perf_data();
   Reading take(const PoolReading& pools, TimePoint now);
+  void add_cycle(PerfSample& sample, const std::optional<PoolReading>& pools) const;
   Result<void> add_cpu(PerfSample& sample, TimePoint now);
 
   node::Process process_;

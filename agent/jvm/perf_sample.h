@@ -46,6 +46,12 @@ struct CollectorSample {
   uint64_t last_end_ns = 0;
 };
 
+/// Collections of all there is that ended, of ZGC and Shenandoah, and what the last one left in the old generation.
+struct CycleSample {
+  uint64_t ended = 0;
+  uint64_t used_bytes = 0;
+};
+
 /// CPU time of the threads that collect.
 struct GcCpu {
   uint64_t ns = 0;
@@ -64,6 +70,7 @@ struct PerfSample {
   std::optional<uint64_t> safepoint_ns;       // threads stopped, the time to bring them to a stop included
   std::optional<uint64_t> safepoint_sync_ns;  // that time alone
   std::optional<uint64_t> collect_ns;  // what of safepoint_ns was for collections; not among the performance data
+  std::optional<CycleSample> cycle;    // nor is this
   std::optional<uint64_t> threads;
   std::optional<uint64_t> daemon_threads;
   std::optional<uint64_t> started_threads;

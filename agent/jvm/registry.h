@@ -57,7 +57,7 @@ class Registry {
   /// Called with the pid of a JVM whose data went away, to look what became of it.
   std::function<void(pid_t)> on_lost;
 
-  /// What the kernel saw of a JVM that keeps no performance data.
+  /// What the kernel saw that collections of a JVM leave.
   std::function<std::optional<PoolReading>(const ProcessKey&)> read_pools = [](const auto&) { return std::nullopt; };
 
   /// What is known of waits for memory in a JVM.

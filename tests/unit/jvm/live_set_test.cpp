@@ -151,6 +151,37 @@ TEST(LiveSet, MinorCyclesOfZgcLeaveTheOldGenerationAlone) {
   EXPECT_EQ(live.bytes(), 40U);
 }
 
+PerfSample cycle(uint64_t used, uint64_t ended, uint64_t left) {
+  PerfSample out = whole_heap(used);
+  out.cycle = {.ended = ended, .used_bytes = left};
+  return out;
+}
+
+TEST(LiveSet, IsTheLeastThatTheLastThreeCyclesLeft) {
+  LiveSet live;
+  live.add(whole_heap(90), "ZGC", kStart);
+  EXPECT_EQ(live.bytes(), 90U) << "before a cycle ended";
+  live.add(cycle(95, 1, 50), "ZGC", kStart);
+  EXPECT_EQ(live.bytes(), 50U);
+  EXPECT_EQ(live.source(), "collection");
+  live.add(cycle(95, 2, 70), "ZGC", kStart);
+  live.add(cycle(95, 2, 70), "ZGC", kStart);
+  live.add(cycle(30, 3, 60), "ZGC", kStart);
+  EXPECT_EQ(live.bytes(), 50U) << "each counts once, and the counters not at all";
+  live.add(cycle(95, 4, 80), "ZGC", kStart);
+  EXPECT_EQ(live.bytes(), 60U);
+}
+
+TEST(LiveSet, ForgetsCyclesThatAreLongPastButTheLast) {
+  LiveSet live;
+  live.add(cycle(90, 1, 40), "Shenandoah", kStart);
+  const TimePoint later = kStart + LiveSet::kWindow + std::chrono::seconds(1);
+  live.add(cycle(90, 1, 40), "Shenandoah", later);
+  EXPECT_EQ(live.bytes(), 40U);
+  live.add(cycle(90, 2, 80), "Shenandoah", later);
+  EXPECT_EQ(live.bytes(), 80U);
+}
+
 TEST(LiveSet, EpsilonHasNone) {
   LiveSet live;
   live.add(whole_heap(40), "Epsilon", kStart);

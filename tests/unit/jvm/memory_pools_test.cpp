@@ -111,6 +111,34 @@ TEST_F(MemoryPools, TellTheCollectionsOfTheOldGeneration) {
   EXPECT_EQ(reading->sample.collect_ns, 80U);
 }
 
+TEST_F(MemoryPools, TellWhatWholeCyclesLeft) {
+  pools_.managers[0] = name_of("ZGC Minor Cycles");
+  pools_.managers[1] = name_of("ZGC Major Cycles");
+  ends_ = {9, 0};
+  add("ZGC Young Generation", 5, 10, 1000);
+  add("ZGC Old Generation", 50, 300, 1000);
+  ASSERT_TRUE(read());
+  EXPECT_FALSE(read()->sample.cycle);
+  pools_.pools[1].ends[1] = 2;
+  const auto reading = read();
+  ASSERT_TRUE(reading->sample.cycle);
+  EXPECT_EQ(reading->sample.cycle->ended, 2U);
+  EXPECT_EQ(reading->sample.cycle->used_bytes, 50U);
+}
+
+TEST_F(MemoryPools, TellNoCycleThatMayHaveLeftAGenerationAlone) {
+  pools_.managers[0] = name_of("Shenandoah Cycles");
+  ends_ = {9};
+  add("Shenandoah", 30, 100, 1000);
+  ASSERT_TRUE(read());
+  EXPECT_TRUE(read()->sample.cycle);
+  std::ranges::fill(pools_.names, gc_name{});
+  add("Shenandoah Young Gen", 10, 100, 1000);
+  add("Shenandoah Old Gen", 20, 200, 1000);
+  ASSERT_TRUE(read());
+  EXPECT_FALSE(read()->sample.cycle);
+}
+
 TEST_F(MemoryPools, AreNoneWhileTheFirstOfThemComeIn) {
   add("G1 Eden Space", 0, 100, kNone);
   EXPECT_FALSE(read());
