@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #ifndef MANOMETER_BPF_GC_POOLS_BPF_H
 #define MANOMETER_BPF_GC_POOLS_BPF_H
-/* What a collection leaves in the pools of memory of JVMs that keep no performance data. */
+/* What a collection leaves in the pools of memory of JVMs that do not tell it themselves. */
 
 #include "kernel_types.h"
 
@@ -92,7 +92,7 @@ static __always_inline int pool_end(const void* registers) {
     return 0;
   }
   struct gc_pool* pool = &pools->pools[which];
-  pool->used = end.used;
+  pool->left[by] = pool->used = end.used;
   pool->committed = end.committed;
   pool->max = end.max;
   pool->ended_ns[by] = bpf_ktime_get_ns();

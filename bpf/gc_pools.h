@@ -40,7 +40,8 @@ struct gc_name {
 struct gc_pool {
   __u64 ends[GC_MANAGERS]; /* of collections, by what collected */
   __u64 ended_ns[GC_MANAGERS];
-  __u64 used; /* behind those: who sees that a collection has ended sees what it left */
+  __u64 left[GC_MANAGERS]; /* in use then, of the last of each */
+  __u64 used;              /* the same of the last of all */
   __u64 committed;
   __u64 max; /* all bits set: it has none */
 };
@@ -55,10 +56,10 @@ struct gc_pools {
 
 #ifdef __cplusplus
 static_assert(sizeof(gc_argument) == 16);
-static_assert(sizeof(gc_pools) == 1696);
+static_assert(sizeof(gc_pools) == 2080);
 #else
 _Static_assert(sizeof(struct gc_argument) == 16, "same on both sides");
-_Static_assert(sizeof(struct gc_pools) == 1696, "same on both sides");
+_Static_assert(sizeof(struct gc_pools) == 2080, "same on both sides");
 #endif
 
 #endif

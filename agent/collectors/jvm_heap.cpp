@@ -23,9 +23,9 @@ constexpr Metric kCommitted{"manometer_jvm_heap_committed_bytes",
 constexpr Metric kMax{"manometer_jvm_heap_max_bytes", "Largest size of the heap (-Xmx).", kGauge, "", kMinimal};
 constexpr Metric kLive{
     "manometer_jvm_heap_live_bytes",
-    "What was alive after the last collection of the old generation. source: collection (but for what came since, or "
-    "during a concurrent cycle), lowest_used (ZGC and Shenandoah where the kernel cannot tell: the lowest use of some "
-    "cycles or of five minutes; growth shows later by as much).",
+    "What was alive after the last collection of the old generation. source: collection (but for what came "
+    "since; with ZGC and Shenandoah the least that the last three cycles left, so growth shows up to five minutes "
+    "later), lowest_used (where they do not tell: the lowest use of some cycles or of five minutes).",
     kGauge, "source", kMinimal};
 constexpr Metric kGenerationUsed{"manometer_jvm_generation_used_bytes",
                                  "Used bytes of a generation; collectors with two only.", kGauge, "generation"};

@@ -34,7 +34,8 @@ inline constexpr std::string_view kZgcPauses = "ZGC Pauses";
 inline constexpr std::string_view kZgcMajorPauses = "ZGC Major Pauses";
 
 /// True for the MXBeans of ZGC's and Shenandoah's cycles that collect all there is: what they leave is alive, but for
-/// what was allocated meanwhile. ZGC of JDK 11 has none: its bean ends before anything is freed.
+/// what was allocated meanwhile, and for cycles that Shenandoah gave up, which end alike and have freed nothing. ZGC of
+/// JDK 11 has none: its bean ends before anything is freed.
 bool is_whole_cycle(std::string_view bean);
 
 /// collector: a family. With generations or without.

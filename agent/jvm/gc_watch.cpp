@@ -17,10 +17,12 @@ TimePoint now() {
   return std::chrono::steady_clock::now();
 }
 
-/// ZGC and Shenandoah bring their counters up to date before they free, or while they do.
+/// ZGC and Shenandoah bring their counters up to date before they free, or while they do. Of ZGC of JDK 11, which
+/// counts no collections, nothing tells.
 bool tells_what_is_left(const PerfReader& reader) {
-  const bool has_data = reader.identity() != nullptr && reader.tier() != Tier::kUsdt;
-  return has_data && !collects_concurrently(reader.identity()->collector);
+  const JvmIdentity* const identity = reader.identity();
+  if (identity == nullptr || reader.tier() == Tier::kUsdt) return false;
+  return !collects_concurrently(identity->collector) || identity->collectors.empty();
 }
 
 }  // namespace

@@ -15,11 +15,12 @@ namespace manometer::jvm {
 /// Serial, Parallel, CMS, G1: the old generation's use right after it was last collected, seen by a full collection
 /// having ended or by its use having fallen ("collection"). G1 does not collect it at all after a concurrent cycle that
 /// found less than a twentieth of the heap to free there (G1HeapWastePercent), as in a leak: seen by its use not having
-/// fallen in the collections after. ZGC, Shenandoah: the least that their last three cycles left, of those of the last
-/// five minutes ("collection"): what was allocated during a cycle is in it. Where ZGC has generations, it is the old
-/// one's, and the cycles are the major ones. Their counters are not taken after a collection; where nothing else tells,
-/// it is the lowest use of the last five minutes, or of as many of ZGC's cycles as make sure that one is whole if that
-/// is less: not below what was alive all that time, but a live set that grows is seen as much later ("lowest_used").
+/// fallen in the collections after. ZGC, Shenandoah: the least that the last three cycles seen left, of those of the
+/// last five minutes ("collection"): what was allocated during a cycle is in it. Where ZGC has generations, it is the
+/// old one's, and the cycles are the major ones. Their counters are not taken after a collection; where nothing else
+/// tells, it is the lowest use of the last five minutes, or of as many of ZGC's cycles as make sure that one is whole
+/// if that is less: not below what was alive all that time, but a live set that grows is seen as much later
+/// ("lowest_used").
 class LiveSet {
  public:
   static constexpr std::chrono::minutes kWindow{5};

@@ -87,9 +87,10 @@ std::vector<CollectorSample> collectors_of(const gc_pools& pools, const gc_pool&
 
 /// The same of collectors whose cycles end like that, and what they left there.
 std::optional<CycleSample> cycle_of(const gc_pools& pools, const gc_pool& old, const HeapPool& what) {
-  if (!what.ends_whole || !size_of(old.used)) return std::nullopt;
+  if (!what.ends_whole) return std::nullopt;
   for (size_t i = 0; i < GC_MANAGERS; ++i) {
-    if (old.ends[i] > 0 && is_whole_cycle(text_of(pools.managers[i]))) return CycleSample{old.ends[i], old.used};
+    const auto left = size_of(old.left[i]);
+    if (left && old.ends[i] > 0 && is_whole_cycle(text_of(pools.managers[i]))) return CycleSample{old.ends[i], *left};
   }
   return std::nullopt;
 }

@@ -16,8 +16,6 @@
 namespace manometer::probes {
 namespace {
 
-constexpr uint32_t kCookies = 16384;  // connections at most where they are kept by cookie: 12 MB
-
 uint32_t entry_count(uint32_t max_series) {
   return REQUEST_ENTRY_DURATIONS + max_series + 1;  // and the rest
 }
@@ -65,7 +63,8 @@ Result<std::unique_ptr<RequestProbe>> RequestProbe::open(const Options& options)
   auto probe = open(options, false);
   if (probe) return probe;
   auto older = open(options, true);
-  return older ? std::move(older) : std::move(probe);
+  if (older || older.error().message() == probe.error().message()) return older;
+  return std::move(older).error().with_context(probe.error().message() + "; as before Linux 5.11");
 }
 
 Result<std::unique_ptr<RequestProbe>> RequestProbe::open(const Options& options, bool by_cookie) {
@@ -79,7 +78,7 @@ Result<std::unique_ptr<RequestProbe>> RequestProbe::open(const Options& options,
   object.rodata->max_series = options.max_series;
   const auto set = bpf::set_slot_bounds(object.rodata->slot_bounds, options.bounds_ns);
   if (!set) return set.error();
-  if (by_cookie) ::bpf_map__set_max_entries(object.maps.request_sockets_by_cookie, kCookies);
+  if (by_cookie) ::bpf_map__set_max_entries(object.maps.request_sockets_by_cookie, options.connections);
   for (bpf_map* map : {object.maps.request_targets, object.maps.request_processes, object.maps.request_gauges})
     ::bpf_map__set_max_entries(map, options.targets);
   // The arrays inside have to be like one that is there at the load.

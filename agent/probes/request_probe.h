@@ -32,6 +32,7 @@ class RequestProbe {
     uint32_t max_series = 24;         // of the duration, for each target
     uint32_t pid_namespace = 0;       // as for ProcessProbe
     uint32_t targets = REQUEST_TARGETS;
+    uint32_t connections = 4096;  // at most, where by_cookie()
   };
 
   /// A process whose requests are counted.

@@ -110,8 +110,20 @@ class GcWatchTest : public testing::Test {
     return count;
   }
 
-  /// If one of its JVMs has no performance data: memory pools are apart.
+  /// If one of its JVMs does not tell what collections leave: memory pools are apart.
   size_t links_of_library() const { return probe_->at_once() ? 2 : 10; }
+
+  /// A process that maps the library, looked at with the performance data of another.
+  Child with_performance_data(const fs::path& library, const std::string& fixture) {
+    const std::vector<std::byte> data = PerfData::from_fixture(fixture).build();
+    work_.write("hsperfdata_test/1", {reinterpret_cast<const char*>(data.data()), data.size()});
+    Child jvm({MANOMETER_FAKE_JVM, library, work_.path() / "hsperfdata_test" / "1"});
+    EXPECT_EQ(jvm.read_line(), "mapped");
+    jvm::PerfReader reader(**node::ProcFs::open("/proc")->process(jvm.pid()));
+    EXPECT_TRUE(std::holds_alternative<jvm::PerfSample>(reader.read(TimePoint())));
+    registry_.on_looked_at({jvm.pid(), 1}, reader);
+    return jvm;
+  }
 
   fs::path make_library(const std::string& directory) const {
     fs::path library = work_.path() / directory / "libjvm.so";
@@ -191,17 +203,24 @@ TEST_F(GcWatchTest, TellsWhatCollectionsLeaveInAJvmWithoutPerformanceData) {
   EXPECT_TRUE(run_until([&] { return links() == links_at_rest_; }));
 }
 
+TEST_F(GcWatchTest, HasTheProbeOfPoolsForCollectorsThatDoNotTellInTheirPerformanceData) {
+  const fs::path library = make_library("jdk");
+  for (const auto& [fixture, links_of_pools] : {std::pair{"17-zgc", 1U}, {"17-shenandoah", 1U}, {"11-zgc", 0U}}) {
+    const Child jvm = with_performance_data(library, fixture);
+    const ProcessKey key{jvm.pid(), 1};
+    EXPECT_TRUE(run_until([&] {
+      return gc_->tells_stops(key) && links() - links_at_rest_ == links_of_library() - 1 + links_of_pools;
+    })) << fixture;
+    gc_->remove(key);
+    EXPECT_TRUE(run_until([&] { return links() == links_at_rest_; }));
+  }
+}
+
 TEST_F(GcWatchTest, HasTheProbeOfPoolsOnlyAsLongAsSomebodyNeedsIt) {
   const fs::path library = make_library("jdk");
   const size_t without_pools = links_of_library() - 1;
-  const std::vector<std::byte> data = PerfData::from_fixture("17-g1").build();
-  work_.write("hsperfdata_test/1", {reinterpret_cast<const char*>(data.data()), data.size()});
-  Child with_data({MANOMETER_FAKE_JVM, library, work_.path() / "hsperfdata_test" / "1"});
-  ASSERT_EQ(with_data.read_line(), "mapped");
+  const Child with_data = with_performance_data(library, "17-g1");
   const ProcessKey key{with_data.pid(), 1};
-  jvm::PerfReader reader(**node::ProcFs::open("/proc")->process(key.pid));
-  ASSERT_TRUE(std::holds_alternative<jvm::PerfSample>(reader.read(TimePoint())));
-  registry_.on_looked_at(key, reader);
   ASSERT_TRUE(run_until([&] { return gc_->tells_stops(key); }));
   EXPECT_EQ(links() - links_at_rest_, without_pools);
   for (int times = 0; times < 2; ++times) {

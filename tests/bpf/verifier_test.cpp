@@ -116,6 +116,17 @@ TEST(Verifier, IsFarFromItsLimitWithTheRequestPrograms) {
   if (!(*probe)->by_cookie()) load_requests("request by storage", false);
 }
 
+TEST(Requests, TakeRoomForConnectionsOnlyWhereTheKernelDoesNotKeepThemWithTheirSockets) {
+  constexpr uint32_t kConnections = 100;
+  probes::RequestProbe::Options options;
+  options.connections = kConnections;
+  const auto probe = probes::RequestProbe::open(options);
+  ASSERT_TRUE(probe.ok()) << probe.error().message();
+  const bpf_map* const map = ::bpf_object__find_map_by_name((*probe)->object(), "request_sockets_by_cookie");
+  ASSERT_NE(map, nullptr);
+  EXPECT_EQ(::bpf_map__max_entries(map), (*probe)->by_cookie() ? kConnections : 1);
+}
+
 /// A kernel that is told to panic at its own warnings would go down by them.
 TEST(Kernel, IsNotMadeToWarn) {
   const auto has_warned = [] {

@@ -146,7 +146,7 @@ void Accuracy::expect_live_set(const Moment& moment) const {
 /// What the others export for the live set is the lowest use that the agent has seen, so it is not below what was alive
 /// all that time. One that comes now sees no time when less was.
 void Accuracy::expect_lowest_use(const Moment& moment) const {
-  const Agent newcomer({"--sample-interval", "100ms"});
+  const Agent newcomer({"--sample-interval", "100ms", "--bpf", "off"});
   LabelMap live = moment.labels;
   live["source"] = "lowest_used";
   const auto bytes = fresh_scrape(newcomer, moment.labels).value("manometer_jvm_heap_live_bytes", live);

@@ -224,6 +224,17 @@ TEST_F(PerfReaderTest, SeesNewValues) {
   EXPECT_EQ(describe(reader_.read(TimePoint())), "threads 9");
 }
 
+TEST_F(PerfReaderTest, TakesWhatTheKernelSawOfACollectorThatTheDataName) {
+  PoolReading pools{.collector = reader_.identity()->collector, .sample = {}};
+  pools.sample.cycle = CycleSample{.ended = 1, .used_bytes = 40};
+  const auto with_pools = [&] { return std::get<PerfSample>(reader_.read(TimePoint(), pools)); };
+  ASSERT_TRUE(with_pools().cycle);
+  EXPECT_EQ(with_pools().cycle->used_bytes, 40U);
+  EXPECT_EQ(with_pools().threads, 7U) << "nothing else";
+  pools.collector = "Shenandoah";
+  EXPECT_FALSE(with_pools().cycle);
+}
+
 TEST_F(PerfReaderTest, SeesNewEntries) {
   overwrite(test::perf_data()
                 .add_long("sun.os.hrt.frequency", 1'000'000'000)
