@@ -177,6 +177,8 @@ void add_limits(CLI::App& command, Limits& limits) {
            "JVMs measured at once; those that come beyond are refused, and counted in manometer_refused_total");
   add_most(command, "--max-watched", limits.watched, Limits::kMost, "The same of processes that --watch names");
   add_most(command, "--max-containers", limits.containers, Limits::kMost, "The same of the containers of both");
+  add_most(command, "--max-connections", limits.connections, Limits::kMostConnections,
+           "Connections to both before Linux 5.11, at 0.7 KB each; newer kernels keep them with their sockets");
 }
 
 /// Flags of what is measured of requests.
@@ -244,6 +246,8 @@ CLI::App* add_check(CLI::App& app, CheckConfig& check) {
   CLI::App* command = app.add_subcommand("check", "Tell what works here, what does not and why");
   add_variant(*command, check.variant);
   add_choice(*command, "--output", check.json, {{"table", false}, {"json", true}}, "How to print it");
+  add_duration(*command, "--measure", check.measure, milliseconds(4000), milliseconds(600000),
+               "Measure the JVMs' memory pressure too, for so long");
   add_host_paths(*command, check.host);
   return command;
 }

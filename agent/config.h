@@ -43,6 +43,7 @@ struct RunConfig {
 struct CheckConfig {
   Variant variant = Variant::kNode;
   bool json = false;
+  std::chrono::milliseconds measure{0};  // how long memory pressure is measured; 0: it is not
   node::HostPaths host;
 };
 

@@ -1,6 +1,8 @@
 #include "agent/cli/check.h"
 
+#include <algorithm>
 #include <fcntl.h>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <sys/stat.h>
@@ -162,9 +164,9 @@ std::string name_of(const container::Target& target) {
   return name;
 }
 
-/// gc: nullptr if its probe does not work.
+/// gc: nullptr if its probe does not work. measured: for so long that there is a pressure.
 JvmFinding to_finding(const ProcessKey& key, const jvm::Jvm& jvm, const container::Target& target,
-                      const jvm::GcWatch* gc) {
+                      const jvm::GcWatch* gc, bool measured) {
   JvmFinding finding;
   finding.pid = key.pid;
   finding.container = name_of(target);
@@ -175,6 +177,7 @@ JvmFinding to_finding(const ProcessKey& key, const jvm::Jvm& jvm, const containe
     finding.pauses = "counters";
   }
   finding.overcommit = jvm.pressure.overcommit;
+  if (measured && jvm.sample && !jvm.refusal) finding.pressure = jvm.pressure;
   finding.tier = to_string(jvm.refusal ? jvm::Tier::kNone : jvm.tier);
   if (jvm.identity)
     finding.what = fmt::format("{} {}, {}", jvm.identity->vm, jvm.identity->version, jvm.identity->collector);
@@ -183,14 +186,26 @@ JvmFinding to_finding(const ProcessKey& key, const jvm::Jvm& jvm, const containe
   return finding;
 }
 
-/// Looks at the node once, as the agent does when it starts; gives up what hangs.
-void look_around(boost::asio::io_context& loop, jvm::Watch& watch, const jvm::GcWatch* gc) {
-  constexpr std::chrono::seconds kGiveUpAfter{5};
+void run_until(boost::asio::io_context& loop, TimePoint deadline, const std::function<bool()>& is_done) {
   constexpr std::chrono::milliseconds kPoll{10};
-  const auto deadline = std::chrono::steady_clock::now() + kGiveUpAfter;
-  watch.start();
-  const auto is_done = [&] { return watch.ready() && (gc == nullptr || !gc->is_any_pending()); };
   while (!is_done() && std::chrono::steady_clock::now() < deadline) loop.run_for(kPoll);
+}
+
+/// Looks at the node as the agent does when it starts, and for as long as it takes to measure; gives up what hangs, and
+/// the pressure of what compiles all the time.
+void look_around(boost::asio::io_context& loop, jvm::Watch& watch, const jvm::GcWatch* gc,
+                 std::chrono::milliseconds measure) {
+  constexpr std::chrono::seconds kGiveUpAfter{5};
+  watch.start();
+  run_until(loop, std::chrono::steady_clock::now() + kGiveUpAfter,
+            [&] { return watch.ready() && (gc == nullptr || !gc->is_any_pending()); });
+  if (measure == measure.zero()) return;
+  // Only now all is measured.
+  const TimePoint end = std::chrono::steady_clock::now() + measure;
+  const auto is_measured = [](const auto& jvm) { return jvm.second.refusal || jvm.second.pressure.load; };
+  run_until(loop, end + kGiveUpAfter, [&] {
+    return std::chrono::steady_clock::now() > end && std::ranges::all_of(watch.registry().jvms(), is_measured);
+  });
 }
 
 }  // namespace
@@ -199,7 +214,10 @@ Result<bool> check(const CheckConfig& config) {
   set_up_log("off");
   bpf::set_up_libbpf_log();
   boost::asio::io_context loop{1};
-  const auto watch = jvm::Watch::open(loop, {config.host});
+  jvm::Watch::Options options{config.host};
+  const bool measures = config.measure > config.measure.zero();
+  if (measures) options.pressure.window = config.measure;
+  const auto watch = jvm::Watch::open(loop, options);
   if (!watch) return watch.error();
   const probes::Probes probes(loop, {config.variant == Variant::kNode, config.host.proc, {}},
                               [](const process_event&) {});
@@ -215,14 +233,16 @@ Result<bool> check(const CheckConfig& config) {
                      check_kernel()};
   for (const probes::Status& probe : probes.status()) report.findings.push_back(check_probe(probe, config.variant));
   jvm::Registry& registry = (*watch)->registry();
+  if (probes.memory() != nullptr) (*watch)->containers().count_with(*probes.memory());
   std::unique_ptr<jvm::GcWatch> gc;
   if (probes.gc() != nullptr) {
     gc = std::make_unique<jvm::GcWatch>(loop, (*watch)->pool(), *probes.gc(), (*watch)->log());
     gc->follow(registry);
+    registry.on_gone = [&gc](const ProcessKey& key) { gc->remove(key); };
   }
-  look_around(loop, **watch, gc.get());
+  look_around(loop, **watch, gc.get(), config.measure);
   for (const auto& [key, jvm] : registry.jvms())
-    report.jvms.push_back(to_finding(key, jvm, registry.target(jvm), gc.get()));
+    report.jvms.push_back(to_finding(key, jvm, registry.target(jvm), gc.get(), measures));
 
   std::cout << (config.json ? to_json(report) : to_table(report)) << std::flush;
   // A read that hangs cannot be waited for.

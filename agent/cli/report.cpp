@@ -6,6 +6,9 @@
 #include <boost/json/src.hpp>  // header-only use: one translation unit compiles the library
 #include <fmt/format.h>
 
+#include "agent/base/log.h"
+#include "agent/cli/pressure_table.h"
+
 namespace manometer::cli {
 namespace {
 
@@ -25,12 +28,31 @@ json::object to_object(const Finding& finding) {
           {"advice", finding.advice}};
 }
 
+json::object to_object(const jvm::Pressure& pressure) {
+  const auto value = [](std::optional<double> known) { return known ? json::value(*known) : json::value(nullptr); };
+  return {{"load", value(pressure.load)},   {"index", value(pressure.index)}, {"gc", value(pressure.gc)},
+          {"stall", value(pressure.stall)}, {"live", value(pressure.live)},   {"psi", value(pressure.psi)},
+          {"oom", value(pressure.oom)}};
+}
+
 json::object to_object(const JvmFinding& jvm) {
   json::object out{{"pid", jvm.pid}, {"container", jvm.container}, {"tier", jvm.tier}, {"vm", jvm.what}};
   if (!jvm.pauses.empty()) out["pauses"] = jvm.pauses;
   if (jvm.overcommit) out["heap_limit_overcommit"] = *jvm.overcommit;
+  if (jvm.pressure) out["memory_pressure"] = to_object(*jvm.pressure);
   if (!jvm.reason.empty()) out["reason"] = jvm.reason;
   return out;
+}
+
+PressureRow to_row(const JvmFinding& jvm) {
+  const jvm::Pressure& pressure = *jvm.pressure;
+  return {jvm.container.empty() ? "-" : printable(jvm.container),
+          std::to_string(jvm.pid),
+          pressure.load,
+          pressure.index,
+          {pressure.gc, pressure.stall, pressure.live, pressure.psi, pressure.oom},
+          pressure.overcommit,
+          {}};
 }
 
 std::string to_text(const JvmFinding& jvm) {
@@ -74,6 +96,11 @@ std::string to_table(const Report& report) {
   for (const JvmFinding& jvm : report.jvms) {
     fmt::format_to(write, "JVM {:<{}}  {:<11}  {}\n", jvm.pid, width - 4, jvm.tier, to_text(jvm));
   }
+  std::vector<PressureRow> rows;
+  for (const JvmFinding& jvm : report.jvms) {
+    if (jvm.pressure) rows.push_back(to_row(jvm));
+  }
+  if (!rows.empty()) out += '\n' + draw_pressure(rows);
   fmt::format_to(write, "\nThe {} variant {} here.\n", report.variant, report.sufficient() ? "works" : "does NOT work");
   return out;
 }

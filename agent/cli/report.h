@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/jvm/pressure.h"
+
 namespace manometer::cli {
 
 enum class Status { kOk, kDegraded, kMissing };
@@ -26,8 +28,9 @@ struct JvmFinding {
   std::string tier;
   std::string what;    // "OpenJDK 64-Bit Server VM 17.0.15+6, G1"
   std::string pauses;  // what would tell of its pauses: "usdt", "symbols" or "counters"; empty if nothing does
-  std::optional<double> overcommit;  // largest heap and the rest of its container, by the limit
-  std::string reason;                // why it is not read; empty if it is
+  std::optional<double> overcommit;       // largest heap and the rest of its container, by the limit
+  std::optional<jvm::Pressure> pressure;  // if it was measured; what is not known of it is nullopt
+  std::string reason;                     // why it is not read; empty if it is
 };
 
 struct Report {

@@ -29,15 +29,18 @@ Probes::Probes(boost::asio::io_context& loop, const Options& options, ProcessPro
         RequestProbe::Options request = options.request;
         request.pid_namespace = pid_namespace;
         request.targets = static_cast<uint32_t>(options.limits.jvms + options.limits.watched);
+        request.connections = static_cast<uint32_t>(options.limits.connections);
         return RequestProbe::open(request);
       });
-  gc_ = open<GcProbe>({.name = "gc",
-                       .needs = "BPF, PERFMON and CHECKPOINT_RESTORE, before Linux 6.6 SYS_ADMIN too",
-                       .without = "GC pauses have no histogram; ZGC's stalls, and JVMs without data, no values"},
-                      options, [&] {
-                        const auto jvms = static_cast<uint32_t>(options.limits.jvms);
-                        return GcProbe::open(pid_namespace, options.request.bounds_ns, jvms);
-                      });
+  gc_ = open<GcProbe>(
+      {.name = "gc",
+       .needs = "BPF, PERFMON and CHECKPOINT_RESTORE, before Linux 6.6 SYS_ADMIN too",
+       .without =
+           "GC pauses have no histogram, ZGC's stalls and JVMs without data no values, and its live set comes late"},
+      options, [&] {
+        const auto jvms = static_cast<uint32_t>(options.limits.jvms);
+        return GcProbe::open(pid_namespace, options.request.bounds_ns, jvms);
+      });
 }
 
 std::map<std::string_view, uint64_t> Probes::lost() const {

@@ -163,6 +163,24 @@ TEST_F(JvmContainer, IsCheckedForAHeapThatDoesNotFit) {
   const std::string check = run({agent_binary(), "check"}).out;
   EXPECT_THAT(check, testing::ContainsRegex(line + "; largest heap and the rest: 1[0-9][0-9] % of the limit, "
                                                    "which do not fit"));
+  EXPECT_THAT(check, testing::Not(testing::HasSubstr("MEMORY PRESSURE")));
+}
+
+TEST_F(JvmContainer, IsCheckedForItsMemoryPressure) {
+  if (const auto why = Cgroup::unavailable()) MANOMETER_SKIP(*why);
+  const Cgroup cgroup;
+  cgroup.limit(256 * kMegabyte);
+  // One that compiles has no pressure yet.
+  Jvm jvm(jdk(), {.options = {"-Xmx300m", "-Xint"}, .cgroup = cgroup.directory()});
+  jvm.command("gc");
+  const auto check = [](const std::string& output) {
+    return run({agent_binary(), "check", "--measure", "4s", "--output", output}).out;
+  };
+  const std::string in_table = fmt::format("MEMORY PRESSURE.* {} +0\\.00 +(0\\.[5-9]|1\\.00)", jvm.pid());
+  EXPECT_THAT(check("table"), testing::ContainsRegex(in_table));
+  const std::string in_json =
+      fmt::format(R"("pid":{},.*"memory_pressure":."load":0E0,"index":([5-9][0-9.]*E-1|1E0))", jvm.pid());
+  EXPECT_THAT(check("json"), testing::ContainsRegex(in_json));
 }
 
 }  // namespace

@@ -150,16 +150,17 @@ void PrintTo(const FlagAndVariable& flag, std::ostream* out) {
 }
 
 std::string in_words(const RunConfig& run) {
-  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", run.listen,
+  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}", run.listen,
                      static_cast<int>(run.variant), run.bpf, run.sample_interval.count(), run.scan_interval.count(),
                      run.host.proc, run.host.cgroup, run.host.log, run.log_level, run.stop_with_stdin,
                      fmt::join(run.buckets, ","), fmt::join(run.routes, ","), fmt::join(run.watch, ","), run.max_series,
                      run.pressure.window.count(), run.pressure.leak_window.count(), run.pressure.gc.low,
-                     run.limits.jvms, run.limits.watched, run.limits.containers, static_cast<int>(run.profile));
+                     run.limits.jvms, run.limits.watched, run.limits.containers, run.limits.connections,
+                     static_cast<int>(run.profile));
 }
 std::string in_words(const CheckConfig& check) {
-  return fmt::format("{} {} {} {} {}", static_cast<int>(check.variant), check.json, check.host.proc, check.host.cgroup,
-                     check.host.log);
+  return fmt::format("{} {} {} {} {} {}", static_cast<int>(check.variant), check.json, check.measure.count(),
+                     check.host.proc, check.host.cgroup, check.host.log);
 }
 std::string in_words(const TopConfig& top) {
   return fmt::format("{} {} {}", top.agent, top.interval.count(), top.once);
@@ -200,6 +201,7 @@ INSTANTIATE_TEST_SUITE_P(
                     FlagAndVariable{"run", "--max-jvms", "MANOMETER_MAX_JVMS", "1"},
                     FlagAndVariable{"run", "--max-watched", "MANOMETER_MAX_WATCHED", "2000"},
                     FlagAndVariable{"run", "--max-containers", "MANOMETER_MAX_CONTAINERS", "7"},
+                    FlagAndVariable{"run", "--max-connections", "MANOMETER_MAX_CONNECTIONS", "262144"},
                     FlagAndVariable{"run", "--profile", "MANOMETER_PROFILE", "minimal"},
                     FlagAndVariable{"run", "--pressure-window", "MANOMETER_PRESSURE_WINDOW", "1s"},
                     FlagAndVariable{"run", "--leak-window", "MANOMETER_LEAK_WINDOW", "60m"},
@@ -211,6 +213,7 @@ INSTANTIATE_TEST_SUITE_P(
                     FlagAndVariable{"run", "--stop-with-stdin", "MANOMETER_STOP_WITH_STDIN", nullptr},
                     FlagAndVariable{"check", "--variant", "MANOMETER_VARIANT", "sidecar"},
                     FlagAndVariable{"check", "--output", "MANOMETER_OUTPUT", "json"},
+                    FlagAndVariable{"check", "--measure", "MANOMETER_MEASURE", "4s"},
                     FlagAndVariable{"check", "--host-proc", "MANOMETER_HOST_PROC", "/"},
                     FlagAndVariable{"check", "--host-cgroup", "MANOMETER_HOST_CGROUP", "/"},
                     FlagAndVariable{"check", "--host-log", "MANOMETER_HOST_LOG", "/"},
@@ -225,7 +228,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 /// Every flag there is, by the help texts, so that a new one is not forgotten above.
 TEST(ConfigTest, HelpHasNoOtherFlags) {
-  const std::map<std::string, std::ptrdiff_t> flags{{"run", 21}, {"check", 5}, {"top", 3}};
+  const std::map<std::string, std::ptrdiff_t> flags{{"run", 22}, {"check", 6}, {"top", 3}};
   for (const auto& [command, expected] : flags) {
     const std::string help = std::get<PrintConfig>(*parse({command.c_str(), "--help"})).text;
     std::ptrdiff_t found = 0;
@@ -311,6 +314,8 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"NoJvms", {"run", "--max-jvms", "0"}, {"--max-jvms", "'0'", "1 to 2000"}},
         Wrong{"ManyWatched", {"run", "--max-watched", "2001"}, {"--max-watched", "1 to 2000"}},
         Wrong{"ContainersInWords", {"run", "--max-containers", "all"}, {"--max-containers", "'all'", "1 to 2000"}},
+        Wrong{"ManyConnections", {"run", "--max-connections", "262145"}, {"--max-connections", "1 to 262144"}},
+        Wrong{"ShortMeasure", {"check", "--measure", "3s"}, {"--measure", "'3s'", "4s to 600s"}},
         Wrong{"UnknownProfile", {"run", "--profile", "full"}, {"--profile", "full", "default", "minimal"}},
         Wrong{"ShortWindow", {"run", "--pressure-window", "500ms"}, {"--pressure-window", "1s to 600s"}},
         Wrong{"LongLeak", {"run", "--leak-window", "1441m"}, {"--leak-window", "1s to 86400s"}},
