@@ -2,7 +2,6 @@
 
 #include <array>
 #include <csignal>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <boost/asio/buffer.hpp>
@@ -10,6 +9,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 
+#include "agent/base/descriptor_limit.h"
 #include "agent/base/log.h"
 #include "agent/bpf/skeleton.h"
 #include "agent/collectors/all.h"
@@ -34,15 +34,6 @@ Result<void> check_rights(Variant variant) {
   return Error(
       "the node variant looks into other users' processes, which needs root or CAP_SYS_PTRACE: run it with sudo, or "
       "with --variant sidecar to watch only your own JVMs (`manometer check` tells more)");
-}
-
-/// Each JVM keeps a descriptor or two open, and the usual soft limit is 1,024.
-void raise_descriptor_limit() {
-  rlimit limit{};
-  bool done = ::getrlimit(RLIMIT_NOFILE, &limit) == 0;
-  limit.rlim_cur = limit.rlim_max;
-  done = done && ::setrlimit(RLIMIT_NOFILE, &limit) == 0;
-  if (!done) spdlog::warn("the limit of open files stays as it is: {}", Error::from_errno("raise it").message());
 }
 
 }  // namespace
@@ -129,7 +120,7 @@ App::~App() = default;
 Result<std::unique_ptr<App>> App::make(const RunConfig& config) {
   const auto allowed = check_rights(config.variant);
   if (!allowed) return allowed.error();
-  raise_descriptor_limit();
+  if (const auto raised = raise_descriptor_limit(); !raised) spdlog::warn("{}", raised.error().message());
   auto parts = std::make_unique<Parts>(config);
   auto watch = jvm::Watch::open(
       parts->loop, {config.host, config.sample_interval, config.scan_interval, config.pressure, config.limits});

@@ -40,7 +40,7 @@ struct gc_name {
 struct gc_pool {
   __u64 ends[GC_MANAGERS]; /* of collections, by what collected */
   __u64 ended_ns[GC_MANAGERS];
-  __u64 left[GC_MANAGERS]; /* in use then, of the last of each */
+  __u64 left[GC_MANAGERS]; /* behind those: who sees that a collection has ended sees what it left in use */
   __u64 used;              /* the same of the last of all */
   __u64 committed;
   __u64 max; /* all bits set: it has none */

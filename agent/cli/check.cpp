@@ -13,6 +13,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
+#include "agent/base/descriptor_limit.h"
 #include "agent/base/log.h"
 #include "agent/bpf/skeleton.h"
 #include "agent/cli/report.h"
@@ -43,6 +44,13 @@ Finding check_processes(const node::HostPaths& host) {
   }
   finding.detail = fmt::format("{} in {}", pids->size(), host.proc);
   return finding;
+}
+
+/// Each JVM keeps two or three open.
+Finding check_open_files() {
+  const auto most = raise_descriptor_limit();
+  if (most) return {"open files", Status::kOk, false, fmt::format("{} at most", *most), ""};
+  return {"open files", Status::kDegraded, false, most.error().message(), ""};
 }
 
 Finding check_other_users(Variant variant) {
@@ -224,6 +232,7 @@ Result<bool> check(const CheckConfig& config) {
 
   Report report{config.variant == Variant::kNode ? "node" : "sidecar", {}, {}};
   report.findings = {check_processes(config.host),
+                     check_open_files(),
                      check_other_users(config.variant),
                      check_tier_hsperfdata(),
                      check_tier_memory(),

@@ -150,7 +150,10 @@ void GcWatch::start_pools(const ProcessKey& key, Known& jvm) {
     return;
   }
   const auto watched = probe_.watch_pools(key.pid, sites.pool_arguments);
-  if (!watched) warn(watched.error());
+  if (!watched) {
+    warn(watched.error());
+    return;
+  }
   jvm.uses_pools = true;
   ++library.pool_users;
   if (!library.pools && !library.pools_pending) attach_pools(*jvm.library, library);

@@ -6,6 +6,7 @@
 #include "agent/base/types.h"
 #include "agent/jvm/gc_threads.h"
 #include "agent/jvm/memory_pools.h"
+#include "agent/jvm/perf_layout.h"
 #include "agent/jvm/perf_region.h"
 #include "agent/jvm/perf_sample.h"
 

@@ -63,9 +63,9 @@ def lost(agent):
 
 def held(agent):
     """RSS in MB, descriptors, MB of BPF maps."""
-    time.sleep(0.25)  # else /metrics could still be the one before
-    return (series_value(agent.samples(), "process_resident_memory_bytes") / 1e6,
-            int(series_value(agent.samples(), "process_open_fds")), agent.map_mb())
+    samples = agent.samples_anew()
+    return (series_value(samples, "process_resident_memory_bytes") / 1e6,
+            int(series_value(samples, "process_open_fds")), agent.map_mb())
 
 
 def calm(row, agent):

@@ -14,6 +14,7 @@
 #include "tests/support/agent.h"
 #include "tests/support/exporter.h"
 #include "tests/support/fake_node.h"
+#include "tests/support/perf_data.h"
 
 namespace manometer {
 namespace {
@@ -155,6 +156,20 @@ TEST(Cli, CheckSaysWhereTheNamesOfPodsAre) {
   EXPECT_THAT(test::run(check).out, testing::ContainsRegex("names of pods +missing .*/log/pods(.|\n)*--host-log"));
   node.write("log/pods/README", "");
   EXPECT_THAT(test::run(check).out, testing::ContainsRegex("names of pods +ok +in .*/log/pods"));
+}
+
+TEST(Cli, CheckReadsMoreJvmsThanItMayHaveFilesOpenAtFirst) {
+  constexpr pid_t kFirst = 100;
+  constexpr int kJvms = 100;
+  test::FakeNode node;
+  for (int i = 0; i < kJvms; ++i)
+    node.add_jvm({.pid = kFirst + i, .namespace_pid = kFirst + i}, test::PerfData::from_fixture("17-g1").build());
+  const test::Finished check =
+      test::run({"sh", "-c", R"(ulimit -S -n 64 && exec "$0" check --variant sidecar --host-proc "$1")", agent_binary(),
+                 node.proc()});
+  size_t read = 0;
+  for (size_t at = 0; (at = check.out.find("  hsperfdata  ", at)) != std::string::npos; ++at) ++read;
+  EXPECT_EQ(read, kJvms) << check.out;
 }
 
 TEST(Cli, CheckFailsWithoutTheMinimum) {

@@ -9,7 +9,7 @@
 
 #include "agent/jvm/gc_totals.h"
 #include "agent/jvm/live_set.h"
-#include "agent/jvm/perf_sample.h"
+#include "agent/jvm/perf_layout.h"
 
 namespace {
 

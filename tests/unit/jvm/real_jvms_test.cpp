@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "agent/jvm/perf_sample.h"
+#include "agent/jvm/perf_layout.h"
 #include "tests/support/perf_data.h"
 
 namespace manometer::jvm {

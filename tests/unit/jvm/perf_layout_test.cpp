@@ -1,4 +1,4 @@
-#include "agent/jvm/perf_sample.h"
+#include "agent/jvm/perf_layout.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -26,26 +26,26 @@ PerfData minimal(const std::string& specification) {
       .add_string("java.property.java.vm.specification.version", specification);
 }
 
-TEST(PerfSample, SafepointTimeIncludesTheSyncOnEveryJdk) {
+TEST(PerfLayout, SafepointTimeIncludesTheSyncOnEveryJdk) {
   EXPECT_EQ(sample_of(minimal("1.8")).safepoint_ns, 500U) << "the JVM has added it";
   EXPECT_EQ(sample_of(minimal("11")).safepoint_ns, 500U);
   EXPECT_EQ(sample_of(minimal("17")).safepoint_ns, 600U);
   EXPECT_EQ(sample_of(minimal("25")).safepoint_ns, 600U);
 }
 
-TEST(PerfSample, TicksAreConverted) {
+TEST(PerfLayout, TicksAreConverted) {
   PerfData data = minimal("17");
   data.set_long("sun.os.hrt.frequency", 1'000'000);
   EXPECT_EQ(sample_of(data).safepoint_ns, 600'000U);
 }
 
-TEST(PerfSample, WithoutAFrequencyItIsNotCompleteYet) {
+TEST(PerfLayout, WithoutAFrequencyItIsNotCompleteYet) {
   const auto layout = PerfLayout::resolve(perf_data().add_long("java.threads.live", 1).build());
   ASSERT_TRUE(layout.ok());
   EXPECT_FALSE(layout->has_value());
 }
 
-TEST(PerfSample, NegativeValuesAreNotExported) {
+TEST(PerfLayout, NegativeValuesAreNotExported) {
   PerfData data = PerfData::from_fixture("17-g1");
   data.set_long("java.threads.live", -1).set_long("sun.gc.generation.0.space.0.used", -5);
   const PerfSample now = sample_of(data);
@@ -54,12 +54,12 @@ TEST(PerfSample, NegativeValuesAreNotExported) {
   EXPECT_TRUE(now.heap.committed_bytes);
 }
 
-TEST(PerfSample, CausesOutsideTheVocabularyAreNotTaken) {
+TEST(PerfLayout, CausesOutsideTheVocabularyAreNotTaken) {
   PerfData data = minimal("17").add_string("sun.gc.lastCause", "evil\"} 1\n", 81);
   EXPECT_EQ(sample_of(data).last_cause, "other");
 }
 
-TEST(PerfSample, IdentityIsCutAndPrintable) {
+TEST(PerfLayout, IdentityIsCutAndPrintable) {
   const PerfData data = minimal("17")
                             .add_string("java.property.java.vm.name", std::string(200, 'x') + "\n")
                             .add_string("java.property.java.vm.version", "17\x01\xFF");
@@ -68,7 +68,7 @@ TEST(PerfSample, IdentityIsCutAndPrintable) {
   EXPECT_EQ(identity.version, "17??");
 }
 
-TEST(PerfSample, ReadsNoFurtherThanItSays) {
+TEST(PerfLayout, ReadsNoFurtherThanItSays) {
   const auto region = PerfData::from_fixture("17-g1").build();
   const auto layout = PerfLayout::resolve(region);
   ASSERT_LT((*layout)->bytes(), region.size());

@@ -1,4 +1,4 @@
-#include "agent/jvm/perf_sample.h"
+#include "agent/jvm/perf_layout.h"
 
 #include <algorithm>
 #include <cctype>
