@@ -145,7 +145,8 @@ struct request_socket {
   __u16 code;        /* of the response that goes out; 0: none does */
   __u16 series;      /* that the last duration went to */
   __u8 before_agent; /* enum request_before_agent; 0: seen from its beginning */
-  __u8 pad[3];
+  __u8 kept;         /* of a mark, where connections are kept by cookie: this one was */
+  __u8 pad[2];
   __u64 heads;         /* bit n: that the last request with this number, modulo 64, was a HEAD */
   __u64 first_byte_ns; /* of the response that goes out */
   __u64 last_byte_ns;  /* its last so far, where only the end of the connection tells which is the last */

@@ -34,6 +34,8 @@ struct {
   __type(value, struct request_socket);
 } request_sockets_by_cookie SEC(".maps");
 
+__u64 request_connections_lost = 0; /* forgotten for others */
+
 /* Entry 0 of the socket's target; NULL if that is not watched any more. */
 static __always_inline struct request_target* target_of(const struct request_socket* socket) {
   union request_entry* entry = entry_of(socket->target, REQUEST_ENTRY_TARGET);
@@ -54,10 +56,11 @@ static __always_inline __u32 series_of(struct request_socket* socket, struct req
 }
 
 /* Made from the mark if it is not there; but what a closed socket still sends must not bring back what was deleted. */
-static __always_inline struct request_socket* socket_by_cookie(__u64 cookie, const struct request_socket* mark,
-                                                               __u32 state) {
+static __always_inline struct request_socket* socket_by_cookie(__u64 cookie, struct request_socket* mark, __u32 state) {
   struct request_socket* socket = bpf_map_lookup_elem(&request_sockets_by_cookie, &cookie);
   if (socket || !mark || state == BPF_TCP_CLOSE) return socket;
+  if (mark->kept) count(&request_connections_lost);
+  mark->kept = 1;
   bpf_map_update_elem(&request_sockets_by_cookie, &cookie, mark, BPF_NOEXIST);
   return bpf_map_lookup_elem(&request_sockets_by_cookie, &cookie);
 }

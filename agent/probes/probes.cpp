@@ -46,6 +46,7 @@ Probes::Probes(boost::asio::io_context& loop, const Options& options, ProcessPro
 std::map<std::string_view, uint64_t> Probes::lost() const {
   return {{"memory_map_full", memory_ ? memory_->lost() : 0},
           {"process_ring_full", process_ ? process_->lost() : 0},
+          {"connections_full", request_ ? request_->lost_connections() : 0},
           {"stalls_full", gc_ ? gc_->lost_waits() : 0},
           {"pauses_full", gc_ ? gc_->lost_pauses() : 0},
           {"pools_full", gc_ ? gc_->lost_pools() : 0}};

@@ -212,6 +212,10 @@ Result<RequestProbe::Scan> RequestProbe::scan() const {
   return scan;
 }
 
+uint64_t RequestProbe::lost_connections() const {
+  return bpf_->skeleton->bss->request_connections_lost;
+}
+
 const bpf_object* RequestProbe::object() const {
   return bpf_->skeleton->obj;
 }

@@ -96,6 +96,8 @@ class RequestProbe {
 
   /// True where the kernel is older than 5.11: what begins to listen later is to be marked from here.
   bool by_cookie() const { return by_cookie_; }
+  /// Times that a connection was forgotten, because there are more than Options::connections, and came back.
+  uint64_t lost_connections() const;
   const bpf_object* object() const;
 
  private:

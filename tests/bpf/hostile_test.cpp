@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "agent/probes/request_probe.h"
 #include "tests/bpf/effort.h"
 #include "tests/bpf/http_load.h"
 #include "tests/bpf/random_http.h"
@@ -46,6 +48,10 @@ uint64_t map_bytes(pid_t pid) {
   return sum;
 }
 
+std::optional<double> lost_connections(const Scraped& scraped) {
+  return scraped.value("manometer_events_lost_total", {{"reason", "connections_full"}});
+}
+
 /// A server under attack, and the agent that watches it.
 class Hostile : public testing::Test {
  protected:
@@ -63,6 +69,7 @@ class Hostile : public testing::Test {
     EXPECT_TRUE(eventually([&] { return agent_.scrape_anew().value(kPrefix + "connections", labels_) == 0; }));
     expect_good_requests_counted();
     expect_no_other_labels();
+    EXPECT_EQ(lost_connections(agent_.scrape_anew()), 0);
     const Footprint now = footprint();
     EXPECT_LT(now.resident_bytes, before_.resident_bytes + 2 * kMegabyte);
     EXPECT_LE(now.descriptors, before_.descriptors);
@@ -115,6 +122,32 @@ class Hostile : public testing::Test {
   Load good_;
   Footprint before_;
 };
+
+/// Before 5.11 connections take room in a map.
+TEST(Crowd, OfConnectionsThatThereIsNoRoomForIsCountedAsLost) {
+  const auto probe = probes::RequestProbe::open({});
+  ASSERT_TRUE(probe.ok()) << probe.error().message();
+  const UnifiedCgroup cgroup("crowd");
+  Child server(cgroup.inside({MANOMETER_FAST_HTTP_SERVER}));
+  Load load;
+  load.port = static_cast<uint16_t>(std::stoi(server.read_line().value()));
+  load.connections = 64;
+  load.count = 6'400;
+  const Agent agent({"--watch", "cgroup:*/" + cgroup.name(), "--max-connections", "8"});
+  const LabelMap labels{{"pid", std::to_string(server.pid())}};
+  agent.scrape_until([&](const Scraped& now) { return now.value(kPrefix + "requests_in_flight", labels) == 0; });
+  EXPECT_EQ(run_load(load).answered, load.count);
+  const Scraped scraped = agent.scrape_anew();
+  const std::optional<double> lost = lost_connections(scraped);
+  const double observed = scraped.sum(kPrefix + "request_duration_seconds_count", labels);
+  if ((*probe)->by_cookie()) {
+    EXPECT_GT(lost, 0);
+    EXPECT_LT(observed, load.count);
+  } else {
+    EXPECT_EQ(lost, 0);
+    EXPECT_EQ(observed, load.count);
+  }
+}
 
 TEST_F(Hostile, RandomBytes) {
   for (size_t i = effort(1'000, 50); i > 0; --i) {
