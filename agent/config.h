@@ -44,6 +44,7 @@ struct CheckConfig {
   Variant variant = Variant::kNode;
   bool json = false;
   std::chrono::milliseconds measure{0};  // how long memory pressure is measured; 0: it is not
+  jvm::PressureOptions pressure;
   node::HostPaths host;
 };
 

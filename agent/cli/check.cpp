@@ -200,9 +200,9 @@ void run_until(boost::asio::io_context& loop, TimePoint deadline, const std::fun
 }
 
 /// Looks at the node as the agent does when it starts, and for as long as it takes to measure; gives up what hangs, and
-/// the pressure of what compiles all the time.
-void look_around(boost::asio::io_context& loop, jvm::Watch& watch, const jvm::GcWatch* gc,
-                 std::chrono::milliseconds measure) {
+/// the pressure of what compiles all the time. options: those of watch.
+void look_around(boost::asio::io_context& loop, jvm::Watch& watch, const jvm::Watch::Options& options,
+                 const jvm::GcWatch* gc, std::chrono::milliseconds measure) {
   constexpr std::chrono::seconds kGiveUpAfter{5};
   watch.start();
   run_until(loop, std::chrono::steady_clock::now() + kGiveUpAfter,
@@ -210,8 +210,13 @@ void look_around(boost::asio::io_context& loop, jvm::Watch& watch, const jvm::Gc
   if (measure == measure.zero()) return;
   // Only now all is measured.
   const TimePoint end = std::chrono::steady_clock::now() + measure;
-  const auto is_measured = [](const auto& jvm) { return jvm.second.refusal || jvm.second.pressure.load; };
-  run_until(loop, end + kGiveUpAfter, [&] {
+  const bool tells_leaks = measure >= options.pressure.leak_window;
+  const auto is_measured = [&](const auto& each) {
+    const jvm::Jvm& jvm = each.second;
+    return jvm.refusal || (jvm.pressure.load && (jvm.pressure.leak_suspected || !tells_leaks));
+  };
+  // Each part of the leak window ends with a sample, up to an interval late.
+  run_until(loop, end + kGiveUpAfter + jvm::kLeakParts * options.sample_interval, [&] {
     return std::chrono::steady_clock::now() > end && std::ranges::all_of(watch.registry().jvms(), is_measured);
   });
 }
@@ -224,7 +229,8 @@ Result<bool> check(const CheckConfig& config) {
   boost::asio::io_context loop{1};
   jvm::Watch::Options options{config.host};
   const bool measures = config.measure > config.measure.zero();
-  if (measures) options.pressure.window = config.measure;
+  options.pressure = config.pressure;
+  if (measures) options.pressure.window = std::min(config.measure, config.pressure.window);
   const auto watch = jvm::Watch::open(loop, options);
   if (!watch) return watch.error();
   const probes::Probes probes(loop, {config.variant == Variant::kNode, config.host.proc, {}},
@@ -249,7 +255,7 @@ Result<bool> check(const CheckConfig& config) {
     gc->follow(registry);
     registry.on_gone = [&gc](const ProcessKey& key) { gc->remove(key); };
   }
-  look_around(loop, **watch, gc.get(), config.measure);
+  look_around(loop, **watch, options, gc.get(), config.measure);
   for (const auto& [key, jvm] : registry.jvms())
     report.jvms.push_back(to_finding(key, jvm, registry.target(jvm), gc.get(), measures));
 

@@ -16,9 +16,9 @@ std::string ratio(std::optional<double> value) {
   return value ? fmt::format("{:.2f}", *value) : "-";
 }
 
-std::string yes_or_no(std::optional<double> value) {
+std::string yes_or_no(std::optional<bool> value) {
   if (!value) return "-";
-  return *value == 0 ? "no" : "yes";
+  return *value ? "yes" : "no";
 }
 
 }  // namespace
@@ -38,8 +38,8 @@ std::vector<PressureRow> make_pressure_rows(const TopScrape& now) {
   for (const metrics::Sample& sample : now.samples) {
     if (sample.name != "manometer_jvm_info" || !label_of(sample, "reason").empty()) continue;
     const TargetKey key = key_of(sample);
-    PressureRow row{who(key), printable(key.back()), find(load, key), find(index, key),
-                    {},       find(overcommit, key), find(leak, key)};
+    PressureRow row{who(key), printable(key.back()), find(load, key), find(index, key), {}, find(overcommit, key), {}};
+    if (const auto suspected = find(leak, key)) row.leak = *suspected != 0;
     for (size_t i = 0; i < kComponents.size(); ++i) row.components[i] = find(components[i], key);
     rows.push_back(std::move(row));
   }

@@ -17,7 +17,7 @@ struct PressureRow {
   std::optional<double> index;
   std::array<std::optional<double>, 5> components;  // gc, stall, live, psi, oom
   std::optional<double> overcommit;
-  std::optional<double> leak;  // 1: suspected
+  std::optional<bool> leak;  // suspected
 };
 
 /// A row for each JVM that is read, the highest pressure first.

@@ -30,9 +30,15 @@ json::object to_object(const Finding& finding) {
 
 json::object to_object(const jvm::Pressure& pressure) {
   const auto value = [](std::optional<double> known) { return known ? json::value(*known) : json::value(nullptr); };
-  return {{"load", value(pressure.load)},   {"index", value(pressure.index)}, {"gc", value(pressure.gc)},
-          {"stall", value(pressure.stall)}, {"live", value(pressure.live)},   {"psi", value(pressure.psi)},
-          {"oom", value(pressure.oom)}};
+  return {{"load", value(pressure.load)},
+          {"index", value(pressure.index)},
+          {"gc", value(pressure.gc)},
+          {"stall", value(pressure.stall)},
+          {"live", value(pressure.live)},
+          {"psi", value(pressure.psi)},
+          {"oom", value(pressure.oom)},
+          {"live_set_growth_bytes_per_second", value(pressure.live_growth_bytes_per_second)},
+          {"leak_suspected", pressure.leak_suspected ? json::value(*pressure.leak_suspected) : json::value(nullptr)}};
 }
 
 json::object to_object(const JvmFinding& jvm) {
@@ -52,7 +58,7 @@ PressureRow to_row(const JvmFinding& jvm) {
           pressure.index,
           {pressure.gc, pressure.stall, pressure.live, pressure.psi, pressure.oom},
           pressure.overcommit,
-          {}};
+          pressure.leak_suspected};
 }
 
 std::string to_text(const JvmFinding& jvm) {

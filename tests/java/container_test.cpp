@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <future>
 #include <memory>
 
 #include <fmt/format.h>
@@ -181,6 +182,24 @@ TEST_F(JvmContainer, IsCheckedForItsMemoryPressure) {
   const std::string in_json =
       fmt::format(R"("pid":{},.*"memory_pressure":."load":0E0,"index":([5-9][0-9.]*E-1|1E0))", jvm.pid());
   EXPECT_THAT(check("json"), testing::ContainsRegex(in_json));
+}
+
+TEST_F(JvmContainer, IsCheckedForALeak) {
+  if (const auto why = Cgroup::unavailable()) MANOMETER_SKIP(*why);
+  const Cgroup cgroup;
+  cgroup.limit(512 * kMegabyte);
+  Jvm jvm(jdk(), {.options = {"-XX:+UseSerialGC", "-Xmx300m", "-Xint"}, .cgroup = cgroup.directory()});
+  auto check = std::async(std::launch::async, [] {
+    return run({agent_binary(), "check", "--measure", "24s", "--leak-window", "24s", "--output", "json"}).out;
+  });
+  for (int megabytes = 20; check.wait_for(std::chrono::seconds(0)) != std::future_status::ready; megabytes += 2) {
+    jvm.command(fmt::format("retain {}", megabytes));
+    jvm.command("gc");
+    jvm.command("allocate 2 4");  // takes its time
+  }
+  EXPECT_THAT(check.get(),
+              testing::ContainsRegex(fmt::format(
+                  R"("pid":{},.*"live_set_growth_bytes_per_second":[0-9.]+E6,"leak_suspected":true)", jvm.pid())));
 }
 
 }  // namespace

@@ -159,7 +159,8 @@ std::string in_words(const RunConfig& run) {
                      static_cast<int>(run.profile));
 }
 std::string in_words(const CheckConfig& check) {
-  return fmt::format("{} {} {} {} {} {}", static_cast<int>(check.variant), check.json, check.measure.count(),
+  return fmt::format("{} {} {} {} {} {} {} {} {}", static_cast<int>(check.variant), check.json, check.measure.count(),
+                     check.pressure.window.count(), check.pressure.leak_window.count(), check.pressure.gc.low,
                      check.host.proc, check.host.cgroup, check.host.log);
 }
 std::string in_words(const TopConfig& top) {
@@ -214,6 +215,9 @@ INSTANTIATE_TEST_SUITE_P(
                     FlagAndVariable{"check", "--variant", "MANOMETER_VARIANT", "sidecar"},
                     FlagAndVariable{"check", "--output", "MANOMETER_OUTPUT", "json"},
                     FlagAndVariable{"check", "--measure", "MANOMETER_MEASURE", "4s"},
+                    FlagAndVariable{"check", "--pressure-window", "MANOMETER_PRESSURE_WINDOW", "1s"},
+                    FlagAndVariable{"check", "--leak-window", "MANOMETER_LEAK_WINDOW", "60m"},
+                    FlagAndVariable{"check", "--pressure-knees", "MANOMETER_PRESSURE_KNEES", "gc:0:1,psi:0:1"},
                     FlagAndVariable{"check", "--host-proc", "MANOMETER_HOST_PROC", "/"},
                     FlagAndVariable{"check", "--host-cgroup", "MANOMETER_HOST_CGROUP", "/"},
                     FlagAndVariable{"check", "--host-log", "MANOMETER_HOST_LOG", "/"},
@@ -228,7 +232,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 /// Every flag there is, by the help texts, so that a new one is not forgotten above.
 TEST(ConfigTest, HelpHasNoOtherFlags) {
-  const std::map<std::string, std::ptrdiff_t> flags{{"run", 22}, {"check", 6}, {"top", 3}};
+  const std::map<std::string, std::ptrdiff_t> flags{{"run", 22}, {"check", 9}, {"top", 3}};
   for (const auto& [command, expected] : flags) {
     const std::string help = std::get<PrintConfig>(*parse({command.c_str(), "--help"})).text;
     std::ptrdiff_t found = 0;
@@ -315,7 +319,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"ManyWatched", {"run", "--max-watched", "2001"}, {"--max-watched", "1 to 2000"}},
         Wrong{"ContainersInWords", {"run", "--max-containers", "all"}, {"--max-containers", "'all'", "1 to 2000"}},
         Wrong{"ManyConnections", {"run", "--max-connections", "262145"}, {"--max-connections", "1 to 262144"}},
-        Wrong{"ShortMeasure", {"check", "--measure", "3s"}, {"--measure", "'3s'", "4s to 600s"}},
+        Wrong{"ShortMeasure", {"check", "--measure", "3s"}, {"--measure", "'3s'", "4s to 86400s"}},
         Wrong{"UnknownProfile", {"run", "--profile", "full"}, {"--profile", "full", "default", "minimal"}},
         Wrong{"ShortWindow", {"run", "--pressure-window", "500ms"}, {"--pressure-window", "1s to 600s"}},
         Wrong{"LongLeak", {"run", "--leak-window", "1441m"}, {"--leak-window", "1s to 86400s"}},

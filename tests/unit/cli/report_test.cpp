@@ -24,6 +24,13 @@ JvmFinding measured() {
   return jvm;
 }
 
+JvmFinding leaking() {
+  JvmFinding jvm = measured();
+  jvm.pressure->live_growth_bytes_per_second = 4096;
+  jvm.pressure->leak_suspected = true;
+  return jvm;
+}
+
 TEST(Report, HasNoPressureThatWasNotMeasured) {
   JvmFinding jvm = measured();
   jvm.pressure.reset();
@@ -33,8 +40,14 @@ TEST(Report, HasNoPressureThatWasNotMeasured) {
 
 TEST(Report, LeavesOpenWhatIsNotKnownOfThePressure) {
   const Report report = of(measured());
-  EXPECT_THAT(to_table(report), testing::ContainsRegex("shop/web-0/app +7  0.25  0.50     -     -     -     -     - "));
+  EXPECT_THAT(to_table(report),
+              testing::ContainsRegex("shop/web-0/app +7  0.25  0.50     -     -     -     -     -     -    -\n"));
   EXPECT_THAT(to_json(report), HasSubstr(R"("memory_pressure":{"load":2.5E-1,"index":5E-1,"gc":null,"stall":null,)"));
+}
+
+TEST(Report, TellsOfALeak) {
+  EXPECT_THAT(to_table(of(leaking())), HasSubstr("  yes\n"));
+  EXPECT_THAT(to_json(of(leaking())), HasSubstr(R"("live_set_growth_bytes_per_second":4.096E3,"leak_suspected":true)"));
 }
 
 TEST(Report, KeepsANameFromTheTerminalThatReadsIt) {
