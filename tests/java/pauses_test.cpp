@@ -200,8 +200,7 @@ std::vector<Case> all_cases() {
   for (const Combination& one : all_combinations()) {
     if (one.jdk == 8 || one.collector == "Epsilon") continue;
     cases.push_back({one, "usdt"});
-    // One whose collections say so where they are inlined, and one with concurrent stops.
-    if (one.name == "Serial" || one.name == "G1") cases.push_back({one, "symbols"});
+    cases.push_back({one, "symbols"});
   }
   return cases;
 }
