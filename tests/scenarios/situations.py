@@ -87,5 +87,5 @@ class Group:
     all_collectors: bool = False
 
 
-GROUPS = (Group((IDLE, DIRECT, WRONG_LIMIT, POOL, UPSTREAM)), Group((NORMAL,)), Group((STORM,)),
+GROUPS = (Group((IDLE, DIRECT, WRONG_LIMIT)), Group((POOL, UPSTREAM)), Group((NORMAL,)), Group((STORM,)),
           Group((LEAK,), all_collectors=True))
