@@ -61,11 +61,12 @@ LEAK = Situation(
      Band("index", 310, 320, 0.5, 1)))
 
 DIRECT = Situation(
-    "direct", "memory outside of the heap grows", ("direct:60:7",), ("-Xmx192m", "-XX:MaxDirectMemorySize=600m"), 512, 60,
+    "direct", "memory outside of the heap grows", ("direct:52:17", "idle:8"),
+    ("-Xmx128m", "-XX:MaxDirectMemorySize=1000m"), 1024, 60,
     (Band("oom", 55, 60, 0.4, 1), Band("index", 55, 60, 0.4, 1), Band("load", 55, 60, 0, 0.3)))
 
 WRONG_LIMIT = Situation(
-    "wrong-limit", "a heap that does not fit its container", ("work:60:60:20",), ("-Xmx1g",), 768, 60,
+    "wrong-limit", "a heap that does not fit its container", ("work:60:20:20",), ("-Xmx1g",), 768, 60,
     (Band("overcommit", 40, 60, 1.25, 1.7), Band("oom", 40, 60, 0.99, 1), Band("index", 40, 60, 0.99, 1),
      Band("load", 40, 60, 0, 0.3)))
 
