@@ -229,8 +229,8 @@ Result<bool> check(const CheckConfig& config) {
   boost::asio::io_context loop{1};
   jvm::Watch::Options options{config.host};
   const bool measures = config.measure > config.measure.zero();
-  options.pressure = config.pressure;
-  if (measures) options.pressure.window = std::min(config.measure, config.pressure.window);
+  options.pressure = jvm::with_room_for(config.pressure, options.sample_interval);
+  if (measures) options.pressure.window = std::min(config.measure, options.pressure.window);
   const auto watch = jvm::Watch::open(loop, options);
   if (!watch) return watch.error();
   const probes::Probes probes(loop, {config.variant == Variant::kNode, config.host.proc, {}},

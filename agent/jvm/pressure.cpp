@@ -75,34 +75,22 @@ Value memory_wait(Samples samples, const PressureOptions& options) {
   return waited ? waited : rate(samples, &PressureSample::reclaim_ns, options, &PressureSample::memory_at);
 }
 
+/// What the container uses beside the heap.
 Value other_bytes(const PressureSample& sample) {
   if (!sample.unreclaimable_bytes || !sample.heap_committed_bytes) return std::nullopt;
   return std::max(0.0, number(*sample.unreclaimable_bytes) - number(*sample.heap_committed_bytes));
 }
 
-/// What the container uses beside the heap. What a concurrent collector commits shows only after the next collection;
-/// until then it is no part of what is beside the heap, so the least of the window is.
-Value other_bytes(Samples samples) {
-  Value other = other_bytes(samples.back());
-  if (!other || !samples.back().concurrent) return other;
-  for (const PressureSample& sample : samples) {
-    if (const Value then = other_bytes(sample)) other = std::min(other, then);
-  }
-  return other;
+Value live_max(const PressureSample& sample) {
+  if (!sample.live_max_bytes) return std::nullopt;
+  const double in_heap = number(*sample.live_max_bytes);
+  const Value other = other_bytes(sample);
+  if (!sample.limit_bytes || !other) return in_heap;
+  return std::min(in_heap, number(*sample.limit_bytes) - *other);
 }
 
-Value live_max(Samples samples) {
-  const PressureSample& now = samples.back();
-  if (!now.live_max_bytes) return std::nullopt;
-  const double in_heap = number(*now.live_max_bytes);
-  const Value other = other_bytes(samples);
-  if (!now.limit_bytes || !other) return in_heap;
-  return std::min(in_heap, number(*now.limit_bytes) - *other);
-}
-
-Value live_share(Samples samples) {
-  const PressureSample& sample = samples.back();
-  const Value most = live_max(samples);
+Value live_share(const PressureSample& sample) {
+  const Value most = live_max(sample);
   if (!sample.live_bytes || !most) return std::nullopt;
   return number(*sample.live_bytes) / std::max(*most, 1.0);
 }
@@ -112,9 +100,8 @@ Value of_limit(const PressureSample& sample, Value bytes) {
   return *bytes / std::max(number(*sample.limit_bytes), 1.0);
 }
 
-Value overcommit(Samples samples) {
-  const PressureSample& sample = samples.back();
-  Value most = other_bytes(samples);
+Value overcommit(const PressureSample& sample) {
+  Value most = other_bytes(sample);
   if (!most || !sample.heap_max_bytes) return std::nullopt;
   *most += number(*sample.heap_max_bytes);
   return of_limit(sample, most);
@@ -164,7 +151,7 @@ void assess_components(Samples samples, const PressureOptions& options, Pressure
   const PressureSample& now = samples.back();
   pressure.gc = between(gc(samples, options), options.gc);
   pressure.stall = between(stall(samples, options), options.stall);
-  pressure.live = between(live_share(samples), options.live);
+  pressure.live = between(live_share(now), options.live);
   pressure.psi = between(memory_wait(samples, options), options.psi);
   pressure.oom =
       std::max(between(unreclaimable_share(now), options.oom), between(pressure.overcommit, options.overcommit));
@@ -180,8 +167,8 @@ Pressure assess(Samples samples, std::span<const LivePart> live, const PressureO
   Pressure pressure;
   if (samples.empty()) return pressure;
   const PressureSample& now = samples.back();
-  pressure.overcommit = overcommit(samples);
-  assess_live_set(live, live_max(samples), pressure);
+  pressure.overcommit = overcommit(now);
+  assess_live_set(live, live_max(now), pressure);
   const bool full = now.at - samples.front().at >= options.window;
   if (full && !warms_up(samples, options)) assess_components(samples, options, pressure);
   return pressure;

@@ -29,6 +29,7 @@ struct PressureSample {
   std::optional<uint64_t> live_bytes;      // after the last old collection
   std::optional<uint64_t> live_max_bytes;  // what the generation that holds them may grow to
   std::optional<uint64_t> heap_committed_bytes;
+  std::optional<uint64_t> heap_told;  // as of heap_told()
   std::optional<uint64_t> heap_max_bytes;
 
   // The container's, as of memory_at.
@@ -73,8 +74,7 @@ struct Pressure {
 ///   psi    time in which a task waited for memory / time; where the kernel does not tell, tasks in reclaim, on average
 ///   oom    the larger of: unreclaimable memory / limit; and overcommit, between knees of its own
 /// overcommit is (largest heap + other memory) / limit, with other memory = unreclaimable - committed heap: at least
-/// so much, because not all that is committed is in use. Of a concurrent collector other memory is the least of the
-/// window, because it tells what it has committed only after the next collection.
+/// so much, because not all that is committed is in use.
 ///
 /// A component has no value while an input of it does not reach over the window, or a counter of it went back; and
 /// none has before the window is full, and while a JVM younger than five minutes spends more than a tenth of a CPU on

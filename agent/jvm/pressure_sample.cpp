@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 namespace manometer::jvm {
 namespace {
@@ -63,6 +64,12 @@ void add_memory(const container::MemoryReading& reading, PressureSample& sample)
 
 }  // namespace
 
+std::optional<uint64_t> heap_told(const PerfSample& perf, std::string_view collector) {
+  if (!is_zgc(collector) || perf.collectors.empty()) return std::nullopt;
+  return std::accumulate(perf.collectors.begin(), perf.collectors.end(), uint64_t{0},
+                         [](uint64_t sum, const CollectorSample& each) { return sum + each.runs; });
+}
+
 PressureSample to_pressure_sample(const PressureSources& sources) {
   PressureSample sample;
   sample.concurrent = collects_concurrently(sources.collector);
@@ -74,6 +81,7 @@ PressureSample to_pressure_sample(const PressureSources& sources) {
   sample.live_bytes = sources.live.bytes();
   if (!sources.perf.generations.empty()) sample.live_max_bytes = sources.perf.generations.back().max_bytes;
   sample.heap_committed_bytes = sources.perf.heap.committed_bytes;
+  sample.heap_told = heap_told(sources.perf, sources.collector);
   sample.heap_max_bytes = sources.perf.heap.max_bytes;
   if (sources.memory) add_memory(*sources.memory, sample);
   return sample;

@@ -21,6 +21,10 @@ struct PressureSources {
   std::optional<gc_process> stalls = {};
 };
 
+/// Collections after which the committed bytes of the heap were true: ZGC tells them at its pauses, and takes memory at
+/// any time. nullopt: they are true now.
+std::optional<uint64_t> heap_told(const PerfSample& perf, std::string_view collector);
+
 /// What of it says how short of memory the JVM is. at and age are left to the caller.
 PressureSample to_pressure_sample(const PressureSources& sources);
 

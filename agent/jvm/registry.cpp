@@ -229,16 +229,18 @@ void Registry::take(const ProcessKey& key, Jvm& jvm, PerfSample sample) {
 }
 
 void Registry::assess_pressure(const ProcessKey& key, Jvm& jvm) {
-  // Reading it takes as long as reading the JVM, and a window needs no more to be right within a tenth.
+  // Reading it takes as long as reading the JVM, and a window needs no more to be right within a tenth. When the heap's
+  // size is told anew, what is beside it takes a reading of just then.
   constexpr int kReadings = 12;
-  const auto& memory =
-      containers_.memory(jvm.container, jvm.sampled_at, TimePoint::duration(options_.pressure.window) / kReadings);
+  const bool told_anew = heap_told(*jvm.sample, jvm.identity->collector) != jvm.history.heap_told();
+  const TimePoint::duration max_age = told_anew ? TimePoint::duration::zero() : options_.pressure.window / kReadings;
+  const auto& memory = containers_.memory(jvm.container, jvm.sampled_at, max_age);
   jvm.stalls = read_stalls(key);
   PressureSample sample =
       to_pressure_sample({*jvm.sample, jvm.identity->collector, jvm.gc, jvm.live, memory, jvm.stalls});
   sample.at = jvm.sampled_at;
   sample.age = jvm.sampled_at - jvm.started_at;
-  jvm.history.add(sample);
+  jvm.history.add(std::move(sample));
   jvm.pressure = assess(jvm.history.samples(), jvm.history.live(), options_.pressure);
 }
 

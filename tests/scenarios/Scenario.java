@@ -10,13 +10,13 @@ import java.util.concurrent.Executors;
 
 /**
  * A JVM under one kind of load, for `./dev scenarios`. Its arguments are done one after the other, each until its time is
- * over; then it is idle until the end of its standard input.
+ * over or it has all it is to have; then it is idle until the end of its standard input.
  *
  *   idle:SECONDS                        does nothing
  *   work:SECONDS:LIVE_MB:MB_PER_SECOND  keeps that much of small objects, and makes that much garbage
  *   storm:SECONDS:LIVE_MB               the same as fast as it can
  *   leak:SECONDS:KB_PER_SECOND          a service that keeps so much of what it makes, see there
- *   direct:SECONDS:MB_PER_SECOND        keeps memory outside of the heap
+ *   direct:MB:MB_PER_SECOND             keeps so much memory outside of the heap
  *   serve:THREADS:MILLISECONDS          serves HTTP with so many threads that wait so long for each; prints its port
  */
 public final class Scenario {
@@ -45,7 +45,7 @@ public final class Scenario {
       case "work": work(end, number(step[2]), number(step[3])); break;
       case "storm": work(end, number(step[2]), Integer.MAX_VALUE); break;
       case "leak": leak(end, number(step[2])); break;
-      case "direct": direct(end, number(step[2])); break;
+      case "direct": direct(number(step[1]), number(step[2])); break;
       default: throw new IllegalArgumentException(step[0]);
     }
   }
@@ -95,13 +95,13 @@ public final class Scenario {
     }
   }
 
-  private static void direct(long end, int mbPerSecond) throws InterruptedException {
+  private static void direct(int mbInAll, int mbPerSecond) throws InterruptedException {
     long start = System.nanoTime();
-    for (int mb = 0; System.nanoTime() < end; mb++) {
+    for (int mb = 0; mb < mbInAll; mb++) {
       ByteBuffer buffer = ByteBuffer.allocateDirect(1 << 20);
       for (int at = 0; at < buffer.capacity(); at += 4096) buffer.put(at, (byte) 1);
       direct.add(buffer);
-      garbage(1);
+      if (mb % 8 == 0) garbage(1);
       pace(start, mb, mbPerSecond);
     }
   }

@@ -128,6 +128,36 @@ TEST(PressureHistory, SuspectsALeakOnceTheLeakWindowIsFull) {
   EXPECT_NEAR(*assess(history).live_growth_bytes_per_second, 1, 1e-6);
 }
 
+/// What of the container's memory is taken for heap, of a heap that is told to be so large after so many collections.
+std::optional<uint64_t> heap_of(PressureHistory& history, std::optional<uint64_t> told, uint64_t committed,
+                                uint64_t all) {
+  PressureSample sample = at(seconds(1));
+  sample.heap_told = told;
+  sample.heap_committed_bytes = committed;
+  sample.heap_max_bytes = 100;
+  sample.unreclaimable_bytes = all;
+  history.add(sample);
+  return history.samples().back().heap_committed_bytes;
+}
+
+TEST(PressureHistory, TakesForHeapWhatIsAddedUntilTheHeapIsToldAgain) {
+  PressureHistory history;
+  EXPECT_EQ(heap_of(history, 3, 20, 70), 20U) << "50 beside it";
+  EXPECT_EQ(heap_of(history, 3, 20, 110), 60U);
+  EXPECT_EQ(heap_of(history, 3, 20, 170), 100U) << "its most";
+  EXPECT_EQ(heap_of(history, 3, 20, 60), 20U) << "what was told";
+  EXPECT_EQ(heap_of(history, 4, 80, 170), 80U) << "90 beside it";
+  EXPECT_EQ(heap_of(history, 4, 80, 175), 85U);
+  EXPECT_EQ(heap_of(history, 5, 80, 60), 80U) << "nothing beside it";
+  EXPECT_EQ(heap_of(history, 5, 80, 90), 90U);
+}
+
+TEST(PressureHistory, TakesNothingForAHeapThatIsAlwaysTold) {
+  PressureHistory history;
+  EXPECT_EQ(heap_of(history, std::nullopt, 20, 70), 20U);
+  EXPECT_EQ(heap_of(history, std::nullopt, 20, 110), 20U);
+}
+
 TEST(PressureHistory, PartsBeginAnewAfterALongGap) {
   PressureHistory history;
   history.add(at(seconds(0), 50));

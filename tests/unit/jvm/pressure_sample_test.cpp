@@ -72,6 +72,14 @@ TEST(PressureSample, HasTheCpuOfGcAndProcess) {
   EXPECT_EQ(out.process_cpu_ns, 8U);
 }
 
+TEST(PressureSample, KnowsWhenZgcToldItsHeap) {
+  const PerfSample sample = perf("Z concurrent cycle pauses", 9, 10, "Proactive");
+  EXPECT_EQ(to_pressure_sample({sample, "ZGC", GcTotals(), LiveSet(), std::nullopt}).heap_told, 9U);
+  EXPECT_FALSE(to_pressure_sample({PerfSample(), "ZGC", GcTotals(), LiveSet(), std::nullopt}).heap_told);
+  const PerfSample other = perf("Copy", 9, 10, "Allocation Failure");
+  EXPECT_FALSE(to_pressure_sample({other, "Serial", GcTotals(), LiveSet(), std::nullopt}).heap_told);
+}
+
 TEST(PressureSample, HasNoStopsIfTheJvmDoesNotTell) {
   const PressureSample out = to_pressure_sample({PerfSample(), "ZGC", GcTotals(), LiveSet(), std::nullopt});
   EXPECT_FALSE(out.gc_stop_ns || out.live_max_bytes || out.jit_ns);

@@ -204,16 +204,5 @@ TEST(Pressure, AHeapThatIsNotInUseIsNoOtherMemory) {
   EXPECT_EQ(assess(samples).overcommit, 0.5) << "all of the largest heap, and nothing else";
 }
 
-TEST(Pressure, WhatAConcurrentCollectorHasNotToldYetIsNoOtherMemory) {
-  for (const bool concurrent : {false, true}) {
-    const Samples samples = with([&](PressureSample& sample, double time) {
-      sample.concurrent = concurrent;
-      sample.unreclaimable_bytes = time < 60 ? kGiB : 2 * kGiB;
-      sample.heap_committed_bytes = kGiB / 2;
-    });
-    EXPECT_EQ(assess(samples).overcommit, concurrent ? 0.75 : 1.25);
-  }
-}
-
 }  // namespace
 }  // namespace manometer::jvm
