@@ -61,7 +61,7 @@ LEAK = Situation(
      Band("index", 310, 320, 0.5, 1)))
 
 DIRECT = Situation(
-    "direct", "memory outside of the heap grows", ("direct:880:20", "idle:60"),
+    "direct", "memory outside of the heap grows", ("direct:912:20", "idle:60"),
     ("-Xmx64m", "-XX:MaxDirectMemorySize=1000m"), 1024, 60,
     (Band("oom", 55, 60, 0.4, 1), Band("index", 55, 60, 0.4, 1), Band("load", 55, 60, 0, 0.3)))
 
