@@ -23,6 +23,8 @@ int gc_any(struct pt_regs* context) {
       return stall_begin();
     case GC_STALL_END:
       return stall_end();
+    case GC_STALL_NONE:
+      return stall_none();
     case GC_SAFEPOINT_BEGIN:
       return safepoint_begin();
     case GC_COLLECTS:
@@ -52,6 +54,11 @@ int gc_stall_begin(void* context) {
 SEC("uprobe")
 int gc_stall_end(void* context) {
   return stall_end();
+}
+
+SEC("uprobe")
+int gc_stall_none(void* context) {
+  return stall_none();
 }
 
 SEC("uprobe")

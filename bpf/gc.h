@@ -16,6 +16,7 @@
 enum gc_place {
   GC_STALL_BEGIN,
   GC_STALL_END,
+  GC_STALL_NONE, /* what began was none */
   GC_SAFEPOINT_BEGIN,
   GC_COLLECTS,
   GC_SAFEPOINT_END,

@@ -51,6 +51,12 @@ static __always_inline int stall_end(void) {
   return 0;
 }
 
+static __always_inline int stall_none(void) {
+  __u64 thread = bpf_get_current_pid_tgid();
+  bpf_map_delete_elem(&gc_waits, &thread);
+  return 0;
+}
+
 /* The last wait of each thread of Shenandoah, by its pid and its process's in the initial namespace. */
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);

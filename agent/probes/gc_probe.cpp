@@ -178,7 +178,9 @@ Result<GcProbe::Attachment> GcProbe::attach_at(const std::string& path, const Li
     for (const uint64_t offset : offsets) places.push_back({offset, place, program});
   };
   add(GC_STALL_END, programs.gc_stall_end, sites.stall_end);
+  add(GC_STALL_NONE, programs.gc_stall_none, sites.no_stall);
   add(GC_STALL_BEGIN, programs.gc_stall_begin, sites.stall_begin);
+  add(GC_STALL_BEGIN, programs.gc_stall_begin, sites.may_stall);
   add(GC_ABREAST, programs.gc_abreast, sites.abreast);
   add(GC_UNBLOCK, programs.gc_unblock, sites.unblock);
   add(GC_BLOCK, programs.gc_block, sites.block);

@@ -31,6 +31,8 @@ struct Function {
 constexpr std::array kFunctions{
     Function{"_ZN14ZPageAllocator16alloc_page_stallE", &LibjvmSites::stall_begin},
     Function{"_ZN14XPageAllocator16alloc_page_stallE", &LibjvmSites::stall_begin},
+    Function{"_ZN14ZPageAllocator19alloc_page_blockingE", &LibjvmSites::may_stall},
+    Function{"_ZN5ZPage5resetE", &LibjvmSites::no_stall},
     Function{"_ZNK18ZStatCriticalPhase12register_endE", &LibjvmSites::stall_end},
     Function{"_ZNK18XStatCriticalPhase12register_endE", &LibjvmSites::stall_end},
     // The one with another argument, whether to wait, came in JDK 22; so names are told apart to their end here.
@@ -134,6 +136,9 @@ Result<LibjvmSites> by_symbols(const ElfFile& library) {
       if (!added) return added.error();
     }
   }
+  // Every ZGC has the second.
+  if (sites.may_stall.empty()) sites.no_stall.clear();
+  if (sites.no_stall.empty()) sites.may_stall.clear();
   return sites;
 }
 

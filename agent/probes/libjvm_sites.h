@@ -14,6 +14,8 @@ namespace manometer::probes {
 struct LibjvmSites {
   std::vector<uint64_t> stall_begin;      // ZGC makes a thread wait for memory
   std::vector<uint64_t> stall_end;        // ZGC notes how long a thread waited, for memory or something else
+  std::vector<uint64_t> may_stall;        // JDK 11's ZGC takes memory, and makes the thread wait if there is none
+  std::vector<uint64_t> no_stall;         // there was; or it has waited
   std::vector<uint64_t> block;            // Shenandoah makes a thread wait for memory
   std::vector<uint64_t> block_if;         // the same if its third argument is true
   std::vector<uint64_t> unblock;          // all that wait so go on
@@ -26,7 +28,7 @@ struct LibjvmSites {
   std::vector<gc_argument> pool_arguments;
   std::string no_pools;  // why there are none, though the library has such places
 
-  bool tells_stalls_of_zgc() const { return !stall_begin.empty() && !stall_end.empty(); }
+  bool tells_stalls_of_zgc() const { return (!stall_begin.empty() || !may_stall.empty()) && !stall_end.empty(); }
   bool tells_stalls_of_shenandoah() const { return (!block.empty() || !block_if.empty()) && !unblock.empty(); }
   /// For which collects is no must: the JVM's counters tell nearly all collections.
   bool tells_pauses() const { return !safepoint_begin.empty() && !safepoint_end.empty(); }

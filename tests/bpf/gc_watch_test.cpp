@@ -310,8 +310,8 @@ TEST_F(GcProbeTest, TakesOtherWordsAndKeepsWhatItCounted) {
   EXPECT_FALSE(probe_->read(kPid + 1)) << "who is not watched";
 }
 
-/// Shenandoah, as which this process calls functions of a library that we attach to.
-class ShenandoahTest : public GcProbeTest {
+/// This process as a JVM, which calls functions of a library that we attach to.
+class CollectorTest : public GcProbeTest {
  protected:
   void SetUp() override {
     GcProbeTest::SetUp();
@@ -328,16 +328,19 @@ class ShenandoahTest : public GcProbeTest {
     void* const library = ::dlopen(MANOMETER_FAKE_HOTSPOT, RTLD_NOW);
     reinterpret_cast<void (*)(void*, void*, bool)>(::dlsym(library, name))(nullptr, nullptr, third);
   }
+  gc_process now() const { return *probe_->read(::getpid()); }
+
+  std::optional<probes::GcProbe::Attachment> attachment_;
+};
+
+class ShenandoahTest : public CollectorTest {
+ protected:
   static void block() { call("_ZN23ShenandoahControlThread20handle_alloc_failureER22ShenandoahAllocRequest"); }
   static void block_if(bool waits) {
     call("_ZN20ShenandoahController20handle_alloc_failureERK22ShenandoahAllocRequestb", waits);
   }
   static void unblock() { call("_ZN20ShenandoahController28notify_alloc_failure_waitersEv"); }
   static void abreast() { call("_ZN25ShenandoahCollectorPolicy25record_success_concurrentEv"); }
-
-  gc_process now() const { return *probe_->read(::getpid()); }
-
-  std::optional<probes::GcProbe::Attachment> attachment_;
 };
 
 uint64_t monotonic_ns() {
@@ -399,6 +402,39 @@ TEST_F(ShenandoahTest, NothingIsKeptOfAProcessBeforeIt) {
   EXPECT_EQ(now().stalls, 0U);
   unblock();
   EXPECT_EQ(now().stalls, 1U);
+}
+
+/// That of JDK 11, where threads wait within a function that others only pass through.
+class OldZgcTest : public CollectorTest {
+ protected:
+  static void take_page() { call("_ZN14ZPageAllocator19alloc_page_blockingEhm16ZAllocationFlags"); }
+  static void note_wait() { call("_ZNK18ZStatCriticalPhase12register_endEP17ConcurrentGCTimerRK5TicksS4_"); }
+  static void have_page() { call("_ZN5ZPage5resetEv"); }
+};
+
+TEST_F(OldZgcTest, WhoHasAPageAtOnceHasNotWaited) {
+  take_page();
+  have_page();
+  note_wait();
+  EXPECT_EQ(now().stalls, 0U) << "that wait was for something else";
+  EXPECT_EQ(now().stall_ns, 0U);
+}
+
+TEST_F(OldZgcTest, WhoWaitsForAPageWaitsUntilThatIsNoted) {
+  const uint64_t start = monotonic_ns();
+  take_page();
+  const uint64_t begun = monotonic_ns();
+  std::thread([] {
+    take_page();
+    have_page();
+  }).join();
+  const uint64_t before = monotonic_ns();
+  note_wait();
+  const uint64_t end = monotonic_ns();
+  have_page();
+  EXPECT_EQ(now().stalls, 1U);
+  EXPECT_GE(now().stall_ns, before - begun);
+  EXPECT_LE(now().stall_ns, end - start);
 }
 
 TEST(Blocked, AddUpWhateverTheClockSays) {

@@ -31,8 +31,9 @@ const Names kPrograms{"direct_begin", "direct_end",   "memcg_begin",   "memcg_en
                       "request_out",  "request_read", "request_state", "request_scan"};
 // Of the kernel, which cuts them.
 const Names kGcAtOnce{"gc_any"};
-const Names kGcOneByOne{"gc_stall_begin", "gc_stall_end", "gc_safepoint_be", "gc_safepoint_en", "gc_collects",
-                        "gc_block",       "gc_block_if",  "gc_unblock",      "gc_abreast",      "gc_pool_end"};
+const Names kGcOneByOne{"gc_stall_begin",  "gc_stall_end", "gc_stall_none", "gc_safepoint_be",
+                        "gc_safepoint_en", "gc_collects",  "gc_block",      "gc_block_if",
+                        "gc_unblock",      "gc_abreast",   "gc_pool_end"};
 
 Names operator+(Names names, const Names& more) {
   names.insert(more.begin(), more.end());

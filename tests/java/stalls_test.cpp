@@ -60,11 +60,7 @@ size_t sites_of(const Agent& agent) {
 
 std::vector<Combination> those_that_make_threads_wait() {
   std::vector<Combination> all = all_combinations();
-  std::erase_if(all, [](const Combination& one) {
-    // In JDK 11, where ZGC was an experiment, threads wait in a function that others pass through as well.
-    const bool is_old_zgc = one.is("ZGC") && one.jdk == 11;
-    return !jvm::collects_concurrently(one.collector) || is_old_zgc;
-  });
+  std::erase_if(all, [](const Combination& one) { return !jvm::collects_concurrently(one.collector); });
   return all;
 }
 

@@ -10,6 +10,8 @@ volatile int calls = 0;
 // NOLINTBEGIN(readability-identifier-naming): HotSpot's names
 extern "C" {
 void stall_begin() asm("_ZN14ZPageAllocator16alloc_page_stallEP15ZPageAllocation");
+void may_stall() asm("_ZN14ZPageAllocator19alloc_page_blockingEhm16ZAllocationFlags");
+void no_stall() asm("_ZN5ZPage5resetEv");
 void stall_end() asm("_ZNK18ZStatCriticalPhase12register_endEP17ConcurrentGCTimerRK5TicksS4_");
 void safepoint_begin() asm("_ZN14RuntimeService22record_safepoint_beginEl");
 void safepoint_end() asm("_ZN14RuntimeService20record_safepoint_endEl");
@@ -32,6 +34,12 @@ void stall_end() {
 }
 void stall_part() {
   calls = calls + 3;
+}
+void may_stall() {
+  calls = calls + 11;
+}
+void no_stall() {
+  calls = calls + 12;
 }
 void block() {
   calls = calls + 7;

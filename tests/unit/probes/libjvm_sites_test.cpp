@@ -91,6 +91,23 @@ LibjvmSites find_after(std::vector<std::string> command) {
   return {};
 }
 
+/// A thread that takes memory would pass for one that waits for it until it takes some again.
+TEST(LibjvmSites, WhereAThreadMayWaitAreOfNoUseWithoutWhereItDidNot) {
+  const LibjvmSites both = find_after({"objcopy"});
+  ASSERT_EQ(both.may_stall.size(), 1U);
+  ASSERT_EQ(both.no_stall.size(), 1U);
+  const std::string file = read_whole(MANOMETER_FAKE_HOTSPOT);
+  EXPECT_EQ(file.substr(both.may_stall[0], kCode),
+            code_of("_ZN14ZPageAllocator19alloc_page_blockingEhm16ZAllocationFlags"));
+  EXPECT_EQ(file.substr(both.no_stall[0], kCode), code_of("_ZN5ZPage5resetEv"));
+  for (const char* name : {"_ZN14ZPageAllocator19alloc_page_blockingEhm16ZAllocationFlags", "_ZN5ZPage5resetEv"}) {
+    const LibjvmSites one = find_after({"objcopy", std::string("--strip-symbol=") + name});
+    EXPECT_THAT(one.may_stall, IsEmpty());
+    EXPECT_THAT(one.no_stall, IsEmpty());
+    EXPECT_TRUE(one.tells_stalls_of_zgc()) << "as where it begins to wait is known too";
+  }
+}
+
 const std::vector<std::string> kWithoutUsdt{"objcopy", "--remove-section=.note.stapsdt"};
 
 TEST(LibjvmSites, AreAtTheNopsOfUsdtProbes) {
