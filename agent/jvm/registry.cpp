@@ -240,7 +240,7 @@ void Registry::assess_pressure(const ProcessKey& key, Jvm& jvm) {
       to_pressure_sample({*jvm.sample, jvm.identity->collector, jvm.gc, jvm.live, memory, jvm.stalls});
   sample.at = jvm.sampled_at;
   sample.age = jvm.sampled_at - jvm.started_at;
-  jvm.history.add(std::move(sample));
+  jvm.history.add(sample);
   jvm.pressure = assess(jvm.history.samples(), jvm.history.live(), options_.pressure);
 }
 
