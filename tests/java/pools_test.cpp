@@ -68,7 +68,6 @@ class Pools : public Left {
     }));
   }
 
-  bool tells_stalls() const { return is_concurrent() && !(is("ZGC") && GetParam().jdk == 11); }
   void expect_heap(const Moment& moment) const;
   void expect_pressure(const LabelMap& labels) const;
   static double most_live(const Scraped& scraped, const LabelMap& labels);
@@ -105,7 +104,7 @@ void Pools::expect_pressure(const LabelMap& labels) const {
            now.value(component, with(labels, "component", "live"));
   });
   EXPECT_GT(scraped.value(component, with(labels, "component", "gc")).value_or(0), 0);
-  EXPECT_EQ(scraped.value(component, with(labels, "component", "stall")).has_value(), tells_stalls());
+  EXPECT_EQ(scraped.value(component, with(labels, "component", "stall")).has_value(), is_concurrent());
   EXPECT_NEAR(scraped.value(component, with(labels, "component", "live")).value_or(0),
               scraped.value("manometer_jvm_heap_live_bytes", labels).value_or(-1) / most_live(scraped, labels), 1e-9);
 }
