@@ -116,15 +116,19 @@ TEST_P(RequestAccuracyOf, AServerWithOneWorker) {
   const auto jdk = fetch_jdk(kJdk);
   if (!jdk) MANOMETER_SKIP(jdk.error().message());
   if (const auto reason = why_no_server(*jdk, GetParam().kind)) MANOMETER_SKIP(*reason);
+  // A lone request wakes a machine that sleeps; what lies between the client's clock and its packet then, up to 50 us,
+  // is not to matter.
+  const bool alone = GetParam().connections == 1;
+  const auto service = alone ? 10ms : 5ms;
   bool same = false;
   constexpr int kRounds = 3;
   for (int round = 0; round < kRounds && !same; ++round) {
-    const JavaServer server(*jdk, {.kind = GetParam().kind, .threads = 1, .service = 5ms});
+    const JavaServer server(*jdk, {.kind = GetParam().kind, .threads = 1, .service = service});
     await_watched(server.labels());
     Load load;
     load.port = server.port();
     load.connections = GetParam().connections;
-    load.count = 600;
+    load.count = alone ? 300 : 600;
     load.waits = Load::Waits::kSleep;
     load.clock = Load::Clock::kPacket;
     same = have_same(run_load(load), server.labels(), server.pid());
