@@ -111,7 +111,7 @@ class GcWatchTest : public testing::Test {
   }
 
   /// If one of its JVMs does not tell what collections leave: memory pools are apart.
-  size_t links_of_library() const { return probe_->at_once() ? 2 : 10; }
+  size_t links_of_library() const { return probe_->at_once() ? 2 : 12; }
 
   /// A process that maps the library, looked at with the performance data of another.
   Child with_performance_data(const fs::path& library, const std::string& fixture) {
