@@ -246,10 +246,8 @@ CLI::App* add_check(CLI::App& app, CheckConfig& check) {
   CLI::App* command = app.add_subcommand("check", "Tell what works here, what does not and why");
   add_variant(*command, check.variant);
   add_choice(*command, "--output", check.json, {{"table", false}, {"json", true}}, "How to print it");
-  add_duration(
-      *command, "--measure", check.measure, milliseconds(4000), milliseconds(86400000),
-      "Measure memory pressure too, for so long; it is of the last --pressure-window, and tells a leak once the "
-      "live set was known for a --leak-window");
+  add_duration(*command, "--measure", check.measure, milliseconds(4000), milliseconds(86400000),
+               "Measure memory pressure too, for so long; a leak takes a --leak-window with the live set known");
   add_pressure(*command, check.pressure);
   add_host_paths(*command, check.host);
   return command;

@@ -29,7 +29,7 @@ struct PressureSample {
   std::optional<uint64_t> live_bytes;      // after the last old collection
   std::optional<uint64_t> live_max_bytes;  // what the generation that holds them may grow to
   std::optional<uint64_t> heap_committed_bytes;
-  std::optional<uint64_t> heap_told;  // as of heap_told()
+  std::optional<uint64_t> heap_told;  // collections after which that was true; nullopt: it is now. See heap_told()
   std::optional<uint64_t> heap_max_bytes;
 
   // The container's, as of memory_at.

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cmath>
-#include <iostream>
 #include <list>
 #include <memory>
 #include <ostream>
@@ -46,35 +44,24 @@ class RequestAccuracy : public testing::Test {
     return scraped.value("manometer_http_requests_in_flight", labels);
   }
 
-  /// Expects the same counts; true if the durations are the same too. A client that is held up between a look at its
-  /// clock and what it does then has another truth.
-  static bool have_same(const LoadResult& clients, const LabelMap& labels, pid_t pid);
-  static bool have_same_quantiles(const LoadResult& clients, const FineHistogram& kernel);
-  static bool are_near(const std::string& what, double measured, double truth, double tolerance);
+  static void expect_same(const LoadResult& clients, const LabelMap& labels, pid_t pid);
+  static void expect_quantiles(const LoadResult& clients, const FineHistogram& kernel);
 
   static std::unique_ptr<Agent> agent;
 };
 
 std::unique_ptr<Agent> RequestAccuracy::agent;
 
-bool RequestAccuracy::are_near(const std::string& what, double measured, double truth, double tolerance) {
-  std::cout << what << ": " << measured << ", by the clients " << truth << '\n';
-  return std::abs(measured - truth) <= tolerance;
-}
-
-bool RequestAccuracy::have_same_quantiles(const LoadResult& clients, const FineHistogram& kernel) {
+void RequestAccuracy::expect_quantiles(const LoadResult& clients, const FineHistogram& kernel) {
   EXPECT_EQ(kernel.count(), clients.answered);
-  bool same = true;
   for (const double share : {0.5, 0.99}) {
     const auto truth = static_cast<double>(clients.duration.quantile_ns(share));
     const Slot slot = kernel.quantile(share);
-    const double tolerance = kQuantileTolerance * truth + slot.half_width_ns();
-    same = are_near("p" + std::to_string(std::lround(share * 100)), slot.middle_ns(), truth, tolerance) && same;
+    EXPECT_NEAR(slot.middle_ns(), truth, kQuantileTolerance * truth + slot.half_width_ns()) << "p" << share * 100;
   }
-  return same;
 }
 
-bool RequestAccuracy::have_same(const LoadResult& clients, const LabelMap& labels, pid_t pid) {
+void RequestAccuracy::expect_same(const LoadResult& clients, const LabelMap& labels, pid_t pid) {
   EXPECT_EQ(clients.failed, 0U);
   LabelMap good = labels;
   good.insert({{"method", "GET"}, {"code", "200"}});
@@ -88,7 +75,7 @@ bool RequestAccuracy::have_same(const LoadResult& clients, const LabelMap& label
 
   const double truth = static_cast<double>(clients.duration.sum_ns()) / kNsPerSecond;
   const double sum = scraped.sum(kPrefix + "duration_seconds_sum", labels);
-  const bool same_sum = are_near("sum", sum, truth, kSumTolerance * truth);
+  EXPECT_NEAR(sum, truth, kSumTolerance * truth);
   double stages = 0;
   for (const char* stage : {"queue", "processing", "transfer"}) {
     EXPECT_EQ(scraped.sum(kPrefix + stage + "_seconds_count", labels), sent) << stage;
@@ -97,8 +84,8 @@ bool RequestAccuracy::have_same(const LoadResult& clients, const LabelMap& label
   EXPECT_NEAR(stages, sum, 1e-6 * sum) << "the stages are all of the duration";
 
   const auto kernel = fine_histogram(*agent, pid);
-  if (!kernel) throw std::runtime_error(kernel.error().message());
-  return have_same_quantiles(clients, *kernel) && same_sum;
+  ASSERT_TRUE(kernel) << kernel.error().message();
+  expect_quantiles(clients, *kernel);
 }
 
 struct Case {
@@ -116,24 +103,15 @@ TEST_P(RequestAccuracyOf, AServerWithOneWorker) {
   const auto jdk = fetch_jdk(kJdk);
   if (!jdk) MANOMETER_SKIP(jdk.error().message());
   if (const auto reason = why_no_server(*jdk, GetParam().kind)) MANOMETER_SKIP(*reason);
-  // A lone request wakes a machine that sleeps; what lies between the client's clock and its packet then, up to 50 us,
-  // is not to matter.
-  const bool alone = GetParam().connections == 1;
-  const auto service = alone ? 10ms : 5ms;
-  bool same = false;
-  constexpr int kRounds = 3;
-  for (int round = 0; round < kRounds && !same; ++round) {
-    const JavaServer server(*jdk, {.kind = GetParam().kind, .threads = 1, .service = service});
-    await_watched(server.labels());
-    Load load;
-    load.port = server.port();
-    load.connections = GetParam().connections;
-    load.count = alone ? 300 : 600;
-    load.waits = Load::Waits::kSleep;
-    load.clock = Load::Clock::kPacket;
-    same = have_same(run_load(load), server.labels(), server.pid());
-  }
-  EXPECT_TRUE(same) << "in no round, as if the client were held up in each";
+  const JavaServer server(*jdk, {.kind = GetParam().kind, .threads = 1, .service = 5ms});
+  await_watched(server.labels());
+  Load load;
+  load.port = server.port();
+  load.connections = GetParam().connections;
+  load.count = 600;
+  load.waits = Load::Waits::kSleep;
+  load.clock = Load::Clock::kPacket;
+  expect_same(run_load(load), server.labels(), server.pid());
 }
 
 std::vector<Case> all_cases() {
@@ -168,7 +146,7 @@ TEST_F(RequestAccuracy, HoldsAcrossFreezesOfTheJvm) {
   freeze(server.pid(), 5, 300ms, 500ms);
   done = true;
   client.join();
-  EXPECT_TRUE(have_same(result, server.labels(), server.pid()));
+  expect_same(result, server.labels(), server.pid());
 }
 
 /// A server, and a client that sends it so many requests per second for a minute.

@@ -20,6 +20,7 @@ import java.util.concurrent.CountDownLatch;
  * with "ok". Ends with its input. Between commands it is idle. Compiled for JDK 8.
  *
  *   retain MB           holds that much, instead of what it held
+ *   retain_more MB      holds that much beside what it held
  *   retain_small MB     the same in very many objects, which take their time to collect
  *   allocate MB MB/S    makes that much at that rate; the last quarter of what is retained goes and is made anew with it
  *   gc                  System.gc()
@@ -51,6 +52,7 @@ public final class Workload {
   private void execute(String[] words) throws Exception {
     switch (words[0]) {
       case "retain": retain(Integer.parseInt(words[1])); break;
+      case "retain_more": retainMore(Integer.parseInt(words[1])); break;
       case "retain_small": retainSmall(Integer.parseInt(words[1])); break;
       case "allocate": allocate(Integer.parseInt(words[1]), Integer.parseInt(words[2])); break;
       case "gc": System.gc(); break;
@@ -65,6 +67,10 @@ public final class Workload {
 
   private void retain(int megabytes) {
     retained.clear();
+    retainMore(megabytes);
+  }
+
+  private void retainMore(int megabytes) {
     for (int i = 0; i < megabytes * BLOCKS_PER_MB; i++) retained.add(new byte[BLOCK]);
   }
 

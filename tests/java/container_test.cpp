@@ -217,8 +217,8 @@ TEST_F(JvmContainer, IsCheckedForALeak) {
   auto check = std::async(std::launch::async, [] {
     return run({agent_binary(), "check", "--measure", "24s", "--leak-window", "24s", "--output", "json"}).out;
   });
-  for (int megabytes = 20; check.wait_for(std::chrono::seconds(0)) != std::future_status::ready; megabytes += 2) {
-    jvm.command(fmt::format("retain {}", megabytes));
+  while (check.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+    jvm.command("retain_more 2");
     jvm.command("gc");
     jvm.command("allocate 2 4");  // takes its time
   }

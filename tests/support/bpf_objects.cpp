@@ -1,10 +1,13 @@
 #include "tests/support/bpf_objects.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <optional>
+#include <sys/stat.h>
+#include <system_error>
 
 #include <bpf/bpf.h>
 
@@ -85,6 +88,12 @@ BpfObjects without_holder(const std::set<std::string>& names) {
     for (const auto& held : held_by(pid)) out.erase(held);
   }
   return out;
+}
+
+uint32_t own_pid_namespace() {
+  struct stat status {};
+  if (::stat("/proc/self/ns/pid", &status) != 0) throw std::system_error(errno, std::generic_category(), "ns/pid");
+  return static_cast<uint32_t>(status.st_ino);
 }
 
 }  // namespace manometer::test

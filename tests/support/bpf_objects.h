@@ -22,4 +22,7 @@ bool none_exists(const BpfObjects& objects);
 /// on this machine: what they hold is theirs.)
 BpfObjects without_holder(const std::set<std::string>& names);
 
+/// In which the pids are that we know, as programs have it from the agent.
+uint32_t own_pid_namespace();
+
 }  // namespace manometer::test
